@@ -1,0 +1,41 @@
+# From text to the table: fetch -> embed -> mine -> train (stage by stage) -> evaluate -> report.
+# `snakemake --cores all` runs config/config.yaml; results/README.md says where each family of files lies.
+from snakemake.utils import min_version
+
+min_version("9.27")
+
+
+configfile: "config/config.yaml"
+
+
+include: "workflow/rules/common.smk"
+include: "workflow/rules/data.smk"
+include: "workflow/rules/embed.smk"
+include: "workflow/rules/train.smk"
+include: "workflow/rules/evaluate.smk"
+include: "workflow/rules/report.smk"
+
+
+wildcard_constraints:
+    dataset="[^/]+",
+    backbone="[^/]+",
+    method="[^/]+",
+    seed=r"\d+",
+    stage=r"dim\d+|all",
+    role="corpus|queries",
+    view="|".join(CONFIG.views) or "none",
+
+
+rule all:
+    default_target: True
+    input:
+        report_targets(),
+
+
+rule embeddings:
+    input:
+        [
+            f"results/embeddings/{e.dataset}/{e.backbone}/{role}/manifest.json"
+            for e in CONFIG.experiments
+            for role in ("corpus", "queries")
+        ],

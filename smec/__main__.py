@@ -1,0 +1,35 @@
+"""Entry point: faults of the input become one paragraph, an interruption a short word, and both an exit status."""
+
+import errno
+import logging
+import sys
+
+from smec.errors import SmecError
+
+INTERRUPTED = 130
+DISK_FULL = (
+    "The disk is full. Files are written under a temporary name first, so nothing half-written was left behind: free "
+    "some space and run the same command again, it goes on from the last complete file."
+)
+
+
+def main() -> None:
+    """Run the command line."""
+    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
+    from smec.cli import app
+
+    try:
+        app(standalone_mode=True)
+    except SmecError as error:
+        sys.exit(f"error: {error}")
+    except KeyboardInterrupt:
+        print("interrupted: complete files stay, run the same command again to go on", file=sys.stderr)  # noqa: T201
+        sys.exit(INTERRUPTED)
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        sys.exit(f"error: {DISK_FULL}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,56 @@
+"""Orthogonal starting points: the identity and the principal axes of the training vectors."""
+
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+BasisName = Literal["identity", "pca"]
+
+BLOCK_ROWS = 16384
+
+
+def second_moment(
+    vectors: NDArray[np.float32], center: bool, block_rows: int = BLOCK_ROWS
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the mean (M,) and the covariance (M, M) of `vectors` (n, M), read in blocks.
+
+    Products are taken in float32 per block and added up in float64. Without `center` the mean is zero and the
+    covariance is the second moment about the origin, which is what cosine similarity sees.
+    """
+    count, width = vectors.shape
+    mean = vectors.mean(axis=0, dtype=np.float64) if center else np.zeros(width)
+    moment = np.zeros((width, width))
+    for start in range(0, count, block_rows):
+        block = vectors[start : start + block_rows] - mean.astype(np.float32)
+        moment += block.T @ block
+    return mean, moment / max(count, 1)
+
+
+def principal_axes(
+    vectors: NDArray[np.float32], center: bool = False
+) -> tuple[NDArray[np.float32], NDArray[np.float64], NDArray[np.float64]]:
+    """Return the principal axes of `vectors`, strongest first.
+
+    The sign of each axis is fixed (its entry of largest size is positive), so that equal input gives equal output.
+
+    Args:
+        vectors: float32 (n, M).
+        center: subtract the mean before the covariance is taken.
+
+    Returns:
+        Axes as rows, float32 (M, M), orthonormal; their variances, float64 (M,); the mean, float64 (M,).
+    """
+    mean, covariance = second_moment(vectors, center)
+    variances, axes = np.linalg.eigh(covariance)
+    axes = axes[:, ::-1].T
+    strongest = np.abs(axes).argmax(axis=1)
+    axes *= np.sign(axes[np.arange(len(axes)), strongest])[:, None]
+    return axes.astype(np.float32), np.maximum(variances[::-1], 0.0), mean
+
+
+def starting_basis(name: BasisName, vectors: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return the orthonormal rows, float32 (M, M), from which training starts."""
+    if name == "identity":
+        return np.eye(vectors.shape[1], dtype=np.float32)
+    return principal_axes(vectors)[0]

@@ -1,0 +1,88 @@
+"""Batches of training queries with a relevant document each, their hard negatives, and the grades of all pairs."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from smec.training_data import TrainingData
+
+
+@dataclass(frozen=True)
+class Batch:
+    """One step's input.
+
+    Attributes:
+        queries: float32 (B, M).
+        documents: float32 (U, M), the distinct documents of the batch.
+        relevance: float32 (B, U), the grade of every pair; judged documents of other queries are negatives.
+        positive: int64 (B,), for each query the place in `documents` of the relevant document drawn for it.
+    """
+
+    queries: Tensor
+    documents: Tensor
+    relevance: Tensor
+    positive: Tensor
+
+
+class BatchSampler:
+    """Draws batches from training data held on one device.
+
+    An epoch passes once over the queries in random order and draws one relevant document for each. The last batch of
+    an epoch may be smaller. All randomness comes from `generator`, whose state is part of a checkpoint.
+    """
+
+    def __init__(
+        self, data: TrainingData, batch_size: int, hard_negatives: int, seed: int, device: torch.device
+    ) -> None:
+        """Move the vectors to `device`; `hard_negatives` of the mined ones are used per query."""
+        self.batch_size = batch_size
+        self.generator = torch.Generator().manual_seed(seed)
+        self._queries = torch.from_numpy(data.queries).to(device)
+        self._documents = torch.from_numpy(data.documents).to(device)
+        self._offsets = torch.from_numpy(data.positives.offsets)
+        self._positive_rows = torch.from_numpy(data.positives.corpus_rows)
+        self._grades = torch.from_numpy(data.positives.relevance)
+        self._negatives = torch.from_numpy(np.ascontiguousarray(data.hard_negatives[:, :hard_negatives]))
+        self._place = torch.full((len(data.documents),), -1, dtype=torch.int64)
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Number of batches in an epoch."""
+        return -(-len(self._queries) // self.batch_size)
+
+    def epoch(self) -> Iterator[Batch]:
+        """Yield the batches of one epoch."""
+        order = torch.randperm(len(self._queries), generator=self.generator)
+        for queries in order.split(self.batch_size):
+            yield self._batch(queries)
+
+    def _batch(self, queries: Tensor) -> Batch:
+        starts = self._offsets[queries]
+        counts = self._offsets[queries + 1] - starts
+        drawn = (torch.rand(len(queries), generator=self.generator) * counts).long().clamp_max(counts - 1)
+        positives = self._positive_rows[starts + drawn]
+        negatives = self._negatives[queries].flatten()
+        rows = torch.cat([positives, negatives[negatives >= 0]]).unique()
+        device = self._queries.device
+        return Batch(
+            queries=self._queries[queries.to(device)],
+            documents=self._documents[rows.to(device)],
+            relevance=self._relevance(starts, counts, rows).to(device),
+            positive=torch.searchsorted(rows, positives).to(device),
+        )
+
+    def _relevance(self, starts: Tensor, counts: Tensor, rows: Tensor) -> Tensor:
+        """Return the grades (B, U) of the queries whose judgements are at `starts` + `counts` for documents `rows`."""
+        self._place[rows] = torch.arange(len(rows))
+        owner = torch.repeat_interleave(torch.arange(len(counts)), counts)
+        first = torch.cumsum(counts, 0) - counts
+        judgement = torch.arange(len(owner)) - first[owner] + starts[owner]
+        place = self._place[self._positive_rows[judgement]]
+        present = place >= 0
+        relevance = torch.zeros(len(counts), len(rows))
+        relevance[owner[present], place[present]] = self._grades[judgement[present]]
+        self._place[rows] = -1
+        return relevance

@@ -1,0 +1,45 @@
+"""Parallel Matryoshka learning: one map, the losses of all sizes at once (the paper's MRL baseline)."""
+
+import numpy as np
+from pydantic import Field
+
+from smec.basis import starting_basis
+from smec.method import FitJob, Fitted, Method, Stage
+from smec.options import CostView, SimilarityOptions
+
+
+class Options(SimilarityOptions):
+    """The same loss and start as `smec`, without its stages, selection and memory."""
+
+    memory_size: int = Field(0, ge=0, description="Frozen vectors that S-XBM holds; 0: the batch itself serves.")
+    cost: CostView = Field(
+        "total",
+        description="`total`: as many epochs as a chain spends on all its stages; `per_size`: as many as on one stage.",
+    )
+
+
+class Mrl(Method):
+    """One linear map whose first rows give every size (Kusupati et al. 2022, arXiv 2205.13147)."""
+
+    name = "mrl"
+    schedule = "joint"
+    Options = Options
+
+    def fit(self, job: FitJob) -> Fitted:
+        """Train one map with the sum of the losses over all sizes."""
+        from smec.joint import fit_linear_map
+
+        rows = starting_basis(job.options.basis, job.data.documents)[: max(job.sizes)]
+        weight, history = fit_linear_map(job, rows, job.sizes, total_epochs(job))
+        stage = Stage(self.name, {"weight": weight}, {size: "weight" for size in job.sizes})
+        return Fitted(stage, history.record() | {"warnings": history.warnings()})
+
+
+def total_epochs(job: FitJob) -> int:
+    """Return the epochs of a fit that serves all sizes at once, by the cost view that the options ask for."""
+    stages = sum(size < job.data.width for size in job.sizes)
+    epochs: int = job.options.epochs
+    return epochs * max(1, stages) if job.options.cost == "total" else epochs
+
+
+METHOD = Mrl()

@@ -1,0 +1,19 @@
+"""SMEC as the paper has it: SMRL with sub-FC, ADS, S-XBM, rank loss with mined hard negatives and 0.1 L_unsup."""
+
+from smec.method import FitJob, Fitted, Method
+from smec.smrl import SmrlOptions, fit_stage
+
+
+class Smec(Method):
+    """The paper's recipe: every default of `SmrlOptions` is the paper's where the paper says one."""
+
+    name = "smec"
+    schedule = "chain"
+    Options = SmrlOptions
+
+    def fit(self, job: FitJob) -> Fitted:
+        """Fit one SMRL stage."""
+        return fit_stage(self.name, job)
+
+
+METHOD = Smec()

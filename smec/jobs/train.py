@@ -1,0 +1,86 @@
+"""`smec train`: fit one stage of one run."""
+
+import importlib.metadata
+import logging
+import platform
+import resource
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from smec.compressors import method_named
+from smec.datasets import reading
+from smec.files import write_json
+from smec.method import FitJob, Stage
+from smec.settings import validated
+from smec.store import EmbeddingStore
+from smec.training_data import TrainingData, collect
+
+LOGGER = logging.getLogger(__name__)
+
+RECORDED_PACKAGES = ("numpy", "safetensors", "smec", "torch")
+
+
+def run(
+    spec: Mapping[str, Any], data: Path, embeddings: Path, negatives: Path, previous: Path | None, output: Path
+) -> None:
+    """Fit a stage and write `compressor.safetensors` and `record.json` to the folder of `output`.
+
+    Args:
+        spec: `method`, resolved `options`, `sizes`, `size` (None for all at once), `seed`, `max_documents`.
+        data: folder of the dataset.
+        embeddings: folder that holds the stores `queries` and `corpus`.
+        negatives: mined negatives of the training queries.
+        previous: the stage file before this one in a chain.
+        output: path of `compressor.safetensors`.
+    """
+    began = time.perf_counter()
+    method = method_named(spec["method"])
+    job = FitJob(
+        data=training_data(data, embeddings, negatives, spec["max_documents"]),
+        sizes=tuple(spec["sizes"]),
+        size=spec["size"],
+        options=validated(method.Options, spec["options"], f"The options of {spec['method']}"),
+        seed=spec["seed"],
+        previous=None if previous is None else Stage.load(previous),
+        checkpoint=output.with_name("checkpoint.safetensors"),
+    )
+    fitted = method.fit(job)
+    for warning in fitted.record.get("warnings", []):
+        LOGGER.warning("%s, size %s, seed %s: %s", spec["method"], spec["size"], spec["seed"], warning)
+    fitted.stage.save(output)
+    record = {
+        "spec": dict(spec),
+        **fitted.record,
+        "wall_clock_seconds": time.perf_counter() - began,
+        "peak_memory_bytes": _peak_memory_bytes(),
+        "versions": _versions(),
+    }
+    write_json(output.with_name("record.json"), record)
+
+
+def training_data(data: Path, embeddings: Path, negatives: Path, max_documents: int) -> TrainingData:
+    """Read what training may see from the files of the workflow."""
+    return collect(
+        queries=EmbeddingStore.open(embeddings / "queries"),
+        corpus=EmbeddingStore.open(embeddings / "corpus"),
+        training=reading.judgements(data, "train").positives(),
+        validation=reading.judgements(data, "validation").positives(),
+        hard_negatives=np.load(negatives, allow_pickle=False),
+        max_documents=max_documents,
+    )
+
+
+def _peak_memory_bytes() -> int:
+    """Largest resident set of this process; Linux reports KiB, macOS bytes."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024
+
+
+def _versions() -> dict[str, str]:
+    packages = {name: importlib.metadata.version(name) for name in RECORDED_PACKAGES}
+    return packages | {"python": platform.python_version()}

@@ -1,0 +1,131 @@
+"""Losses on similarity scores: tensors in, scalar out.
+
+All supervised losses share one signature. `scores` is float (B, U): the cosine of each of B queries with each of the U
+distinct documents of the batch. `relevance` is float (B, U): the grade of each pair, 0 where the pair is not judged.
+Each returns the mean over the queries that have a relevant document in the batch, so that values compare across batch
+sizes; the papers' sums differ by that constant factor only.
+"""
+
+from collections.abc import Callable
+from typing import Literal
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+LossName = Literal["rank", "infonce", "mse", "cross_entropy"]
+
+
+def rank_loss(scores: Tensor, relevance: Tensor, temperature: float = 1.0) -> Tensor:
+    """Pairwise logistic loss, weighted by the difference of the grades (SMEC, rank loss; Search-Adaptor eq. 2).
+
+    `sum_j sum_k 1[y_j > y_k] (y_j - y_k) log(1 + exp((s_k - s_j) / T))`, divided by the number of pairs (j, k) of the
+    query, then averaged over queries. The papers have T = 1.
+
+    Args:
+        scores: float (B, U), cosines.
+        relevance: float (B, U), grades.
+        temperature: divides the cosines.
+
+    Returns:
+        float scalar.
+    """
+    query, better = relevance.nonzero(as_tuple=True)  # (P,), (P,): the relevant pairs of the batch
+    margin = (scores[query] - scores[query, better].unsqueeze(1)) / temperature  # (P, U)
+    weight = (relevance[query, better].unsqueeze(1) - relevance[query]).clamp_min(0)  # (P, U)
+    pairs = (weight > 0).sum(1)
+    per_relevant = (weight * functional.softplus(margin)).sum(1)
+    return _mean_over_queries(per_relevant, pairs, query, len(scores))
+
+
+def info_nce(scores: Tensor, relevance: Tensor, temperature: float = 0.05) -> Tensor:
+    """Contrastive loss: each relevant document against all documents of the batch that are not relevant.
+
+    `-log exp(s_j / T) / (exp(s_j / T) + sum_{k not relevant} exp(s_k / T))`, averaged over the relevant documents of
+    a query, then over queries (van den Oord et al. 2018, with judged positives left out of the denominator).
+
+    Args:
+        scores: float (B, U), cosines.
+        relevance: float (B, U), grades; any grade above 0 is relevant.
+        temperature: divides the cosines.
+
+    Returns:
+        float scalar.
+    """
+    logits = scores / temperature
+    relevant = relevance > 0
+    others = logits.masked_fill(relevant, -torch.inf).logsumexp(1)  # (B,)
+    query, document = relevant.nonzero(as_tuple=True)
+    per_relevant = functional.softplus(others[query] - logits[query, document])
+    return _mean_over_queries(per_relevant, torch.ones_like(query), query, len(scores))
+
+
+def mean_squared_error(scores: Tensor, relevance: Tensor, temperature: float = 1.0) -> Tensor:
+    """Squared distance of the cosine from 1 for relevant pairs and from 0 for the others, both halves weighing equal.
+
+    Args:
+        scores: float (B, U), cosines.
+        relevance: float (B, U), grades; any grade above 0 counts as 1.
+        temperature: not used: the target is on the scale of the cosine itself.
+
+    Returns:
+        float scalar.
+    """
+    target = (relevance > 0).to(scores.dtype)
+    return _balanced((scores - target).square(), target)
+
+
+def cross_entropy(scores: Tensor, relevance: Tensor, temperature: float = 0.05) -> Tensor:
+    """Binary cross-entropy of `sigmoid(s / T)` against relevant or not, both halves weighing equal.
+
+    Args:
+        scores: float (B, U), cosines.
+        relevance: float (B, U), grades; any grade above 0 counts as 1.
+        temperature: divides the cosines.
+
+    Returns:
+        float scalar.
+    """
+    target = (relevance > 0).to(scores.dtype)
+    return _balanced(
+        functional.binary_cross_entropy_with_logits(scores / temperature, target, reduction="none"), target
+    )
+
+
+def similarity_loss(frozen: Tensor, compressed: Tensor) -> Tensor:
+    """L_unsup: mean absolute difference between the frozen and the compressed cosine of neighbours.
+
+    `|cos(e_i, e_j) - cos(e_i[:d], e_j[:d])|` over the K nearest j of each i (SMEC, unsupervised loss; the top-k loss
+    of Matryoshka-Adaptor). The paper sums, this averages.
+
+    Args:
+        frozen: float (B, K), cosines in the backbone's space.
+        compressed: float (B, K), cosines of the same pairs after compression.
+
+    Returns:
+        float scalar.
+    """
+    return (frozen - compressed).abs().mean()
+
+
+SUPERVISED_LOSSES: dict[LossName, Callable[[Tensor, Tensor, float], Tensor]] = {
+    "rank": rank_loss,
+    "infonce": info_nce,
+    "mse": mean_squared_error,
+    "cross_entropy": cross_entropy,
+}
+
+
+def _mean_over_queries(totals: Tensor, counts: Tensor, query: Tensor, queries: int) -> Tensor:
+    """Average `totals` (P,) over the `counts` (P,) of each query, then over the queries that occur in `query` (P,)."""
+    numerator = totals.new_zeros(queries).index_add(0, query, totals)
+    denominator = totals.new_zeros(queries).index_add(0, query, counts.to(totals.dtype))
+    judged = denominator > 0
+    return (numerator / denominator.clamp_min(1)).sum() / judged.sum().clamp_min(1)
+
+
+def _balanced(errors: Tensor, target: Tensor) -> Tensor:
+    """Mean error of the relevant pairs (B, U) plus mean error of the others."""
+    relevant = target.sum().clamp_min(1)
+    others = (1 - target).sum().clamp_min(1)
+    return (errors * target).sum() / relevant + (errors * (1 - target)).sum() / others

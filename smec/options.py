@@ -1,0 +1,46 @@
+"""Options that learned methods share. Their defaults are a budget: equal for all methods unless a run says otherwise."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from smec.settings import Settings
+
+LossChoice = Literal["rank", "infonce", "mse", "cross_entropy"]
+CostView = Literal["total", "per_size"]
+
+
+class Budget(Settings):
+    """What every learned method gets alike."""
+
+    epochs: int = Field(10, ge=1, description="Passes over the training queries per size.")
+    batch_size: int = Field(128, ge=2, description="Queries in a batch.")
+    hard_negatives: int = Field(10, ge=0, description="Mined negatives per query and step; 0 leaves those of the batch.")
+    keep: Literal["best", "last"] = Field(
+        "best", description="Weights that are kept: of the epoch with the best validation nDCG@10, or the last ones."
+    )
+
+
+class SupervisedOptions(Budget):
+    """A supervised loss and how it is minimised."""
+
+    loss: LossChoice = Field("rank", description="Supervised loss.")
+    temperature: float = Field(1.0, gt=0, description="Divides the cosines in the loss; the papers' rank loss has 1.")
+    learning_rate: float = Field(1e-3, gt=0, description="Of Adam, at the start.")
+    final_learning_rate: float = Field(
+        1.0, ge=0, le=1, description="Share of the learning rate at the end of its cosine decay; 1 keeps it constant."
+    )
+    averaging: float = Field(
+        0.0, ge=0, lt=1, description="Decay per step of a moving average of the weights that is kept; 0 switches it off."
+    )
+    basis: Literal["identity", "pca"] = Field(
+        "identity", description="Start of the map: the identity, or the principal axes of the training documents."
+    )
+
+
+class SimilarityOptions(SupervisedOptions):
+    """The unsupervised similarity loss on the neighbours that S-XBM retrieves."""
+
+    alpha: float = Field(0.1, ge=0, description="Weight of L_unsup; 0 switches it off.")
+    memory_size: int = Field(5000, ge=0, description="Frozen vectors that S-XBM holds; 0: the batch itself serves.")
+    neighbours: int = Field(10, ge=1, description="Nearest neighbours taken from the memory for each vector.")

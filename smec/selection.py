@@ -1,0 +1,120 @@
+"""Choosing which dimensions to keep: adaptive dimension selection (ADS) and the rules that it is compared with."""
+
+from typing import Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+SelectionName = Literal["ads", "truncation", "random", "variance", "contribution"]
+
+COMMITTED_ENTROPY = 0.5
+"""Normalised entropy of the selection above which it is said not to have committed."""
+
+
+class AdaptiveSelection(nn.Module):
+    """One importance per dimension, sampled with Gumbel noise and cut at the k largest (SMEC, ADS).
+
+    `z = softmax((importance + G) / T)`, G ~ Gumbel(0, 1). Forward, the mask has ones at the k largest entries of z and
+    zeros elsewhere; backward, the gradient is that of `k z` (straight-through), so that dimensions outside the
+    selection learn too. At T = 0 there is no noise: the mask is the hard top-k of the importance.
+    """
+
+    def __init__(self, importance: Tensor, keep: int) -> None:
+        """Start from `importance`, float (d,); `keep` of the d dimensions are selected."""
+        super().__init__()
+        if not 1 <= keep <= len(importance):
+            raise ValueError(f"cannot keep {keep} of {len(importance)} dimensions")
+        self.importance = nn.Parameter(importance.clone())
+        self.keep = keep
+
+    def forward(self, temperature: float, generator: torch.Generator | None = None) -> Tensor:
+        """Return the mask, float (d,), with `keep` ones."""
+        if temperature == 0:
+            return self._hard(self.importance.detach())
+        uniform = torch.rand(self.importance.shape, generator=generator, dtype=self.importance.dtype)
+        noise = -torch.log(-torch.log(uniform.clamp(1e-9, 1 - 1e-7))).to(self.importance.device)
+        soft = torch.softmax((self.importance + noise) / temperature, dim=0) * self.keep
+        return self._hard(soft.detach()) + soft - soft.detach()
+
+    @torch.no_grad()
+    def selected(self) -> Tensor:
+        """Return the `keep` most important dimensions, int64 (keep,), most important first."""
+        return torch.argsort(self.importance, descending=True, stable=True)[: self.keep]
+
+    def _hard(self, values: Tensor) -> Tensor:
+        kept = torch.argsort(values, descending=True, stable=True)[: self.keep]
+        return torch.zeros_like(values).index_fill(0, kept, 1.0)
+
+
+def selection_entropy(importance: NDArray[np.floating], keep: int, draws: int = 256, seed: int = 0) -> float:
+    """Return how undecided a selection is: 0 when noise never changes it, 1 when every dimension is a coin toss.
+
+    The inclusion probability of each dimension is estimated over Gumbel draws of the top-k; the result is their mean
+    binary entropy divided by that of a uniform choice of `keep` out of d.
+
+    Args:
+        importance: float (d,).
+        keep: number of dimensions kept.
+        draws: number of Gumbel draws.
+        seed: of the draws.
+
+    Returns:
+        A number in [0, 1] up to sampling error.
+    """
+    width = len(importance)
+    if keep >= width:
+        return 0.0
+    noisy = importance + np.random.default_rng(seed).gumbel(size=(draws, width))
+    kept = np.argpartition(-noisy, keep - 1, axis=1)[:, :keep]
+    inclusion = np.bincount(kept.ravel(), minlength=width) / draws
+    return float(_binary_entropy(inclusion).mean() / _binary_entropy(np.array([keep / width]))[0])
+
+
+def fixed_selection(
+    rule: SelectionName,
+    keep: int,
+    query_outputs: NDArray[np.float32],
+    document_outputs: NDArray[np.float32],
+    positive_outputs: NDArray[np.float32],
+    negative_outputs: NDArray[np.float32],
+    seed: int,
+) -> NDArray[np.int64]:
+    """Choose dimensions by a rule that is not learned.
+
+    - `truncation`: the first ones.
+    - `random`: a random subset.
+    - `variance`: those with the largest variance over the documents.
+    - `contribution`: those that add most to the margin between a query's relevant and hard negative documents.
+
+    Args:
+        rule: name of the rule.
+        keep: number of dimensions to keep.
+        query_outputs: float32 (P, d), one query of each training pair.
+        document_outputs: float32 (N, d), a sample of documents.
+        positive_outputs: float32 (P, d), the relevant document of each pair.
+        negative_outputs: float32 (P, d), a hard negative of each pair.
+        seed: for `random`.
+
+    Returns:
+        int64 (keep,), most important dimension first.
+    """
+    width = query_outputs.shape[1]
+    if rule == "truncation":
+        importance = -np.arange(width, dtype=np.float64)
+    elif rule == "random":
+        importance = np.random.default_rng(seed).random(width)
+    elif rule == "variance":
+        importance = document_outputs.var(axis=0, dtype=np.float64)
+    elif rule == "contribution":
+        importance = (query_outputs * (positive_outputs - negative_outputs)).mean(axis=0, dtype=np.float64)
+    else:
+        raise ValueError(f"{rule!r} is not a fixed selection rule")
+    return np.argsort(-importance, kind="stable")[:keep].astype(np.int64)
+
+
+def _binary_entropy(probability: NDArray[np.floating]) -> NDArray[np.float64]:
+    inside = np.clip(probability, 1e-12, 1 - 1e-12)
+    entropy: NDArray[np.float64] = -(inside * np.log2(inside) + (1 - inside) * np.log2(1 - inside))
+    return entropy

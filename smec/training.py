@@ -1,0 +1,246 @@
+"""The training loop that all learned methods share: Adam, an epoch at a time, validated, resumable, deterministic."""
+
+import json
+import logging
+import math
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import safe_open
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from smec.batches import Batch, BatchSampler
+from smec.errors import SmecError
+from smec.files import atomic_path
+from smec.progress import progress
+
+LOGGER = logging.getLogger(__name__)
+
+CHECKPOINT_SECONDS = 60.0
+EXPLODING_RATIO = 1000.0
+"""A gradient this many times the run's median is reported as exploding."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How long and how fast to train.
+
+    Attributes:
+        epochs: passes over the training queries.
+        learning_rate: of Adam, at the start.
+        final_learning_rate: share of it that is left at the end of the cosine decay; 1 means constant.
+        averaging: decay per step of the exponential moving average of the weights that is validated and kept;
+            0 means the weights themselves.
+        keep: `best` returns the weights of the epoch with the best validation score, `last` the last ones.
+    """
+
+    epochs: int
+    learning_rate: float
+    final_learning_rate: float = 1.0
+    averaging: float = 0.0
+    keep: str = "best"
+    learning_rates: Mapping[str, float] = field(default_factory=dict)
+    """Parameters, by name, that learn at a rate of their own."""
+
+
+@dataclass
+class History:
+    """What happened: one entry per epoch, and the epoch whose weights were kept (0 is the start)."""
+
+    loss: list[float] = field(default_factory=list)
+    validation: list[float] = field(default_factory=list)
+    gradient_norm: list[float] = field(default_factory=list)
+    largest_gradient_norm: float = 0.0
+    kept_epoch: int = 0
+    steps: int = 0
+    seconds: float = 0.0
+    notes: list[dict[str, Any]] = field(default_factory=list)
+
+    def record(self) -> dict[str, Any]:
+        """Return what goes into `record.json`, curves per epoch."""
+        return {
+            "loss": self.loss,
+            "validation_ndcg@10": self.validation,
+            "gradient_norm": self.gradient_norm,
+            "kept_epoch": self.kept_epoch,
+            "steps": self.steps,
+            "training_seconds": self.seconds,
+        }
+
+    def warnings(self) -> list[str]:
+        """Return what a reader of the record must know."""
+        if not self.gradient_norm:
+            return []
+        median = sorted(self.gradient_norm)[len(self.gradient_norm) // 2]
+        if self.largest_gradient_norm > EXPLODING_RATIO * max(median, 1e-12):
+            return [f"exploding gradient: norm {self.largest_gradient_norm:.3g} against a median of {median:.3g}"]
+        return []
+
+
+class Trainer:
+    """Trains a module on batches.
+
+    The module's parameters and buffers, Adam's moments, the average, the best weights, the sampler's random state and
+    the history make up the whole state, so that a run that is stopped and resumed gives the same bytes as one that is
+    not.
+    """
+
+    def __init__(
+        self,
+        module: nn.Module,
+        loss: Callable[[Batch, float], Tensor],
+        sampler: BatchSampler,
+        plan: Plan,
+        validate: Callable[[], float],
+        observe: Callable[[], dict[str, Any]] | None = None,
+    ) -> None:
+        """Prepare a run.
+
+        Args:
+            module: what learns.
+            loss: takes a batch and the share of the run that is done, in [0, 1); returns a scalar.
+            sampler: where batches come from.
+            plan: length and speed.
+            validate: scores the module as it stands, higher is better.
+            observe: called after each epoch; what it returns is kept in `History.notes`.
+        """
+        self.module, self.loss, self.sampler, self.plan = module, loss, sampler, plan
+        self.validate, self.observe = validate, observe
+        self.history = History()
+        self._learned = dict(module.named_parameters())
+        self._rates = [plan.learning_rates.get(name, plan.learning_rate) for name in self._learned]
+        self.optimizer = torch.optim.Adam([{"params": [value]} for value in self._learned.values()])
+        self._average = {name: value.detach().clone() for name, value in self._learned.items()}
+        self._best = {name: value.detach().clone() for name, value in self._learned.items()}
+        self._best_score = -math.inf
+
+    def run(self, checkpoint: Path | None = None) -> History:
+        """Train to the end, from `checkpoint` if it exists, and leave the module with the weights that are kept.
+
+        Raises:
+            SmecError: the loss is not finite.
+        """
+        if checkpoint is not None and checkpoint.exists():
+            self._load(checkpoint)
+        if not self.history.validation:
+            self._judge(epoch=0)
+        began = saved = time.perf_counter()
+        before = self.history.seconds
+        remaining = range(len(self.history.loss) + 1, self.plan.epochs + 1)
+        for epoch in progress(remaining, "training", total=len(remaining)):
+            self._train_epoch(epoch)
+            self._judge(epoch)
+            now = time.perf_counter()
+            self.history.seconds = before + now - began
+            if checkpoint is not None and now - saved > CHECKPOINT_SECONDS:
+                self._save(checkpoint)
+                saved = now
+        self._restore(self._best if self.plan.keep == "best" else self._kept_weights())
+        if self.plan.keep == "last":
+            self.history.kept_epoch = self.plan.epochs
+        if checkpoint is not None:
+            checkpoint.unlink(missing_ok=True)
+        return self.history
+
+    def _train_epoch(self, epoch: int) -> None:
+        losses, norms = [], []
+        total = self.plan.epochs * self.sampler.steps_per_epoch
+        for batch in self.sampler.epoch():
+            done = self.history.steps / total
+            for group, rate in zip(self.optimizer.param_groups, self._rates, strict=True):
+                group["lr"] = rate * self._decay(done)
+            self.optimizer.zero_grad(set_to_none=True)
+            loss = self.loss(batch, done)
+            loss.backward()
+            norms.append(_gradient_norm(self._learned))
+            self.optimizer.step()
+            self._update_average()
+            losses.append(loss.detach())
+            self.history.steps += 1
+        mean = float(torch.stack(losses).mean())
+        if not math.isfinite(mean):
+            raise SmecError(
+                f"The training loss became {mean} in epoch {epoch}. Lower `learning_rate` or raise `temperature` for "
+                "this method and run again; nothing was written for this stage."
+            )
+        epoch_norms = torch.stack(norms)
+        self.history.loss.append(mean)
+        self.history.gradient_norm.append(float(epoch_norms.mean()))
+        self.history.largest_gradient_norm = max(self.history.largest_gradient_norm, float(epoch_norms.max()))
+
+    def _decay(self, done: float) -> float:
+        final = self.plan.final_learning_rate
+        return final + (1 - final) * 0.5 * (1 + math.cos(math.pi * done))
+
+    def _judge(self, epoch: int) -> None:
+        current = {name: value.detach().clone() for name, value in self._learned.items()}
+        self._restore(self._kept_weights())
+        score = self.validate()
+        if score > self._best_score:
+            self._best_score, self.history.kept_epoch = score, epoch
+            self._best = {name: value.detach().clone() for name, value in self._learned.items()}
+        self.history.validation.append(score)
+        if self.observe is not None:
+            self.history.notes.append(self.observe())
+        self._restore(current)
+
+    def _kept_weights(self) -> dict[str, Tensor]:
+        return self._average if self.plan.averaging else {n: v.detach() for n, v in self._learned.items()}
+
+    @torch.no_grad()
+    def _update_average(self) -> None:
+        if not self.plan.averaging:
+            return
+        for name, value in self._learned.items():
+            self._average[name].lerp_(value, 1 - self.plan.averaging)
+
+    @torch.no_grad()
+    def _restore(self, weights: dict[str, Tensor]) -> None:
+        for name, value in weights.items():
+            self._learned[name].copy_(value)
+
+    def _save(self, checkpoint: Path) -> None:
+        tensors = {f"module.{name}": value for name, value in self.module.state_dict().items()}
+        tensors |= {f"average.{name}": value for name, value in self._average.items()}
+        tensors |= {f"best.{name}": value for name, value in self._best.items()}
+        for index, state in self.optimizer.state_dict()["state"].items():
+            tensors |= {f"adam.{index}.{name}": value for name, value in state.items()}
+        tensors["sampler"] = self.sampler.generator.get_state()
+        metadata = {"history": json.dumps(self.history.__dict__), "best_score": repr(self._best_score)}
+        with atomic_path(checkpoint) as temporary:
+            save_file({k: v.detach().clone().contiguous() for k, v in tensors.items()}, temporary, metadata)
+
+    def _load(self, checkpoint: Path) -> None:
+        with safe_open(checkpoint, framework="pt") as stored:
+            metadata = stored.metadata()
+            tensors = {name: stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118 (not a mapping)
+        self.module.load_state_dict(_under(tensors, "module."))
+        self._average, self._best = _under(tensors, "average."), _under(tensors, "best.")
+        adam: dict[int, dict[str, Tensor]] = {}
+        for name, value in _under(tensors, "adam.").items():
+            index, field_name = name.split(".", 1)
+            adam.setdefault(int(index), {})[field_name] = value
+        self.optimizer.load_state_dict({"state": adam, "param_groups": self.optimizer.state_dict()["param_groups"]})
+        self.sampler.generator.set_state(tensors["sampler"])
+        self.history = History(**json.loads(metadata["history"]))
+        self._best_score = float(metadata["best_score"])
+        LOGGER.info("resumed after epoch %d from %s", len(self.history.loss), checkpoint)
+
+
+def training_device() -> torch.device:
+    """Return the first CUDA device if there is one, else the CPU."""
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def _under(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
+
+
+def _gradient_norm(parameters: dict[str, nn.Parameter]) -> Tensor:
+    gradients = [value.grad for value in parameters.values() if value.grad is not None]
+    return torch.linalg.vector_norm(torch.stack([torch.linalg.vector_norm(g) for g in gradients]))

@@ -1,0 +1,85 @@
+"""nDCG@10 on the validation queries while a model trains.
+
+The reported metrics come from a library (`smec.metrics`); this is the same definition on tensors, because it runs after
+every epoch, and it stands apart so that an edit of the reported metrics never retrains a model. A test keeps the two
+equal.
+"""
+
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional
+
+from smec.judgements import Judgements
+from smec.training_data import TrainingData
+
+CUTOFF = 10
+QUERY_BLOCK = 512
+
+
+class ValidationSet:
+    """The validation queries of some training data, on one device."""
+
+    def __init__(self, data: TrainingData, device: torch.device) -> None:
+        """Move queries and documents to `device`."""
+        self.queries = torch.from_numpy(data.validation_queries).to(device)
+        self.documents = torch.from_numpy(data.documents).to(device)
+        self._judged = _JudgedPairs(data.validation, len(data.documents))
+
+    def __len__(self) -> int:
+        return len(self.queries)
+
+    @torch.no_grad()
+    def ndcg(self, project: Callable[[Tensor], Tensor], sizes: tuple[int, ...] | None = None) -> list[float]:
+        """Return the mean nDCG@10 at each size.
+
+        Args:
+            project: maps vectors (n, M) to outputs (n, d), before they are brought to unit length.
+            sizes: numbers of leading output dimensions to use; None means all of them, once.
+        """
+        return [float(scores.mean()) for scores in self.per_query(project, sizes)]
+
+    @torch.no_grad()
+    def per_query(
+        self, project: Callable[[Tensor], Tensor], sizes: tuple[int, ...] | None = None
+    ) -> list[NDArray[np.float64]]:
+        """Return nDCG@10 of every validation query, float64 (v,), at each size; arguments as for `ndcg`."""
+        query_outputs, document_outputs = project(self.queries), project(self.documents)
+        cuts = sizes or (query_outputs.shape[1],)
+        return [self._ndcg_of(query_outputs[:, :cut], document_outputs[:, :cut]) for cut in cuts]
+
+    def _ndcg_of(self, queries: Tensor, documents: Tensor) -> NDArray[np.float64]:
+        documents = functional.normalize(documents)
+        count = min(CUTOFF, len(documents))
+        found = [(block @ documents.T).topk(count, dim=1).indices.cpu() for block in queries.split(QUERY_BLOCK)]
+        return self._judged.ndcg(torch.cat(found).numpy())
+
+
+class _JudgedPairs:
+    """Grades looked up by (query, document), and the best DCG that each query allows."""
+
+    def __init__(self, judgements: Judgements, documents: int) -> None:
+        owner = np.repeat(np.arange(len(judgements)), np.diff(judgements.offsets))
+        self._documents = documents
+        self._keys = owner * documents + judgements.corpus_rows
+        self._grades = judgements.relevance.astype(np.float64)
+        best_first = np.lexsort((-self._grades, owner))
+        rank = np.arange(len(owner)) - judgements.offsets[owner]
+        gains = np.where(rank < CUTOFF, self._grades[best_first] * discount(rank), 0.0)
+        self._ideal = np.bincount(owner, weights=gains, minlength=len(judgements))
+
+    def ndcg(self, ranked: NDArray[np.int64]) -> NDArray[np.float64]:
+        """Return nDCG of the documents `ranked`, int64 (v, k), best first."""
+        keys = np.arange(len(ranked))[:, None] * self._documents + ranked
+        place = np.minimum(np.searchsorted(self._keys, keys), len(self._keys) - 1)
+        grades = np.where(self._keys[place] == keys, self._grades[place], 0.0)
+        gained: NDArray[np.float64] = (grades * discount(np.arange(ranked.shape[1]))).sum(axis=1)
+        return gained / np.maximum(self._ideal, np.finfo(np.float64).tiny)
+
+
+def discount(rank: NDArray[np.integer]) -> NDArray[np.float64]:
+    """Return `1 / log2(rank + 2)` for ranks that start at 0 (trec_eval's nDCG: linear gain)."""
+    return 1.0 / np.log2(rank + 2.0)

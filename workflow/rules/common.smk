@@ -1,0 +1,76 @@
+# Helpers only, no rules: the checked configuration, job descriptions, and which files a run consists of.
+import json
+
+from snakemake.exceptions import WorkflowError
+
+from smec import backbones, config as configuration, datasets
+from smec.compressors import method_named
+from smec.errors import SmecError
+from smec.method import stage_names
+from smec.source_hash import source_hash
+
+
+def checked_config():
+    try:
+        return configuration.load(config)
+    except SmecError as error:
+        raise WorkflowError(str(error)) from None
+
+
+CONFIG = checked_config()
+RUN = "results/runs/{dataset}/{backbone}/{method}/seed{seed}"
+
+
+def as_spec(**values):
+    return json.dumps(values, sort_keys=True)
+
+
+def width_of(backbone):
+    return backbones.parse(CONFIG.backbones[backbone]).dim
+
+
+def sizes_of(wildcards):
+    return CONFIG.experiment(wildcards.dataset, wildcards.backbone).sizes
+
+
+def stages_of(wildcards):
+    schedule = method_named(CONFIG.method_of(wildcards.method)).schedule
+    return stage_names(schedule, sizes_of(wildcards), width_of(wildcards.backbone))
+
+
+def stage_files(wildcards):
+    return [f"{RUN}/{stage}/compressor.safetensors".format(**wildcards) for stage in stages_of(wildcards)]
+
+
+def previous_stage(wildcards):
+    if method_named(CONFIG.method_of(wildcards.method)).schedule != "chain":
+        return []
+    stages = stages_of(wildcards)
+    place = stages.index(wildcards.stage)
+    return stage_files(wildcards)[place - 1] if place else []
+
+
+def size_of(stage):
+    return None if stage == "all" else int(stage.removeprefix("dim"))
+
+
+def module_of(package, settings):
+    return type(package.parse(settings)).__module__
+
+
+def score_files(wildcards):
+    return [
+        f"results/metrics/{wildcards.dataset}/{wildcards.backbone}/{method}/seed{seed}.parquet"
+        for method in CONFIG.views[wildcards.view].methods
+        for seed in CONFIG.seeds_of(method)
+    ]
+
+
+def report_targets():
+    return [
+        f"results/{kind}/{view}.{e.dataset}.{e.backbone}.{suffix}"
+        for kind, suffixes in {"tables": ("csv", "md", "tex"), "figures": ("pdf", "png")}.items()
+        for suffix in suffixes
+        for view in CONFIG.views
+        for e in CONFIG.experiments
+    ]
