@@ -1,0 +1,190 @@
+"""What every dataset yields, and how it is checked and written: the same five files for each kind.
+
+    {folder}/corpus.parquet    id, text (or source_row, where the set brings vectors and no text)
+    {folder}/queries.parquet   the same columns
+    {folder}/qrels.parquet     query_id, corpus_id, relevance (int32)
+    {folder}/split.parquet     query_id, split (train, validation or test)
+    {folder}/manifest.json     kind, settings, counts, split rule, exclude_self, sha256 of the four files
+
+Rows of corpus and queries ascend by id, so that a row number is also a rank by id.
+"""
+
+import logging
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+from pydantic import Field, model_validator
+
+from smec.datasets.splits import SPLITS
+from smec.errors import SmecError
+from smec.files import atomic_path, sha256_of_file, write_json
+from smec.settings import Settings
+
+ROW_GROUP_ROWS = 8192
+
+logger = logging.getLogger(__name__)
+
+
+class DatasetSettings(Settings):
+    """Settings that every kind of dataset has."""
+
+    exclude_self: bool = Field(
+        default=False,
+        description="Leave the document whose id equals the query's id out of that query's ranking (BEIR does so for "
+        "ArguAna and Quora, whose queries are documents).",
+    )
+    validation_fraction: float = Field(
+        default=0.1,
+        gt=0,
+        lt=1,
+        description="Share of the queries that are used to choose, picked by a hash of the query id; of the training "
+        "queries where the set has its own test judgements.",
+    )
+    test_fraction: float = Field(
+        default=0.2,
+        gt=0,
+        lt=1,
+        description="Share of the queries that are held out, picked by a hash of the query id; unused where the set "
+        "has training judgements of its own.",
+    )
+
+    @model_validator(mode="after")
+    def _leaves_queries_to_train_on(self) -> "DatasetSettings":
+        if self.validation_fraction + self.test_fraction >= 1:
+            raise ValueError("validation_fraction + test_fraction must stay below 1, or no query is left to train on.")
+        return self
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """A dataset in memory, not yet checked or sorted.
+
+    Attributes:
+        source: where it came from, for error messages.
+        corpus: columns id (string) and text (large_string), or id and source_row (int64).
+        queries: the same columns.
+        qrels: columns query_id (string), corpus_id (string), relevance (int32).
+        split: the split of each judged query id.
+        split_rule: one sentence that says how the splits were made.
+        details: further entries of the manifest.
+    """
+
+    source: str
+    corpus: pa.Table
+    queries: pa.Table
+    qrels: pa.Table
+    split: dict[str, str]
+    split_rule: str
+    details: dict[str, Any] = field(default_factory=dict)
+
+
+def text_table(ids: list[str], texts: list[str]) -> pa.Table:
+    """Return a table with the columns id (string) and text (large_string)."""
+    return pa.table({"id": pa.array(ids, pa.string()), "text": pa.array(texts, pa.large_string())})
+
+
+def qrels_table(query_ids: list[str], corpus_ids: list[str], relevance: list[int]) -> pa.Table:
+    """Return a table with the columns query_id, corpus_id (string) and relevance (int32)."""
+    return pa.table(
+        {
+            "query_id": pa.array(query_ids, pa.string()),
+            "corpus_id": pa.array(corpus_ids, pa.string()),
+            "relevance": pa.array(relevance, pa.int32()),
+        }
+    )
+
+
+def write(dataset: Dataset, settings: DatasetSettings, folder: Path) -> None:
+    """Check a dataset and write its five files to `folder`, the manifest last.
+
+    Queries without judgements are dropped and counted in the manifest.
+
+    Raises:
+        SmecError: an id occurs twice, a judgement names an unknown id, or a split has no query.
+    """
+    checks(dataset)
+    (folder / "manifest.json").unlink(missing_ok=True)
+    judged = dataset.queries.filter(pc.is_in(dataset.queries["id"], value_set=_unique(dataset.qrels, "query_id")))
+    split = pa.table({"query_id": sorted(dataset.split), "split": [dataset.split[q] for q in sorted(dataset.split)]})
+    tables = {
+        "corpus": dataset.corpus.sort_by("id"),
+        "queries": judged.sort_by("id"),
+        "qrels": dataset.qrels.sort_by([("query_id", "ascending"), ("corpus_id", "ascending")]),
+        "split": split,
+    }
+    for name, table in tables.items():
+        with atomic_path(folder / f"{name}.parquet") as temporary:
+            pq.write_table(table, temporary, row_group_size=ROW_GROUP_ROWS, compression="zstd")
+    manifest = {
+        "kind": settings.model_dump()["kind"],
+        "settings": settings.model_dump(mode="json"),
+        "exclude_self": settings.exclude_self,
+        "split_rule": dataset.split_rule,
+        "counts": _counts(dataset, judged),
+        "sha256": {name: sha256_of_file(folder / f"{name}.parquet") for name in tables},
+        **dataset.details,
+    }
+    write_json(folder / "manifest.json", manifest)
+    logger.info("%s: %s", folder, manifest["counts"])
+
+
+def checks(dataset: Dataset) -> None:
+    """Raise `SmecError` for the first fault of ids, judgements or splits (see `write`)."""
+    for name, table in (("corpus", dataset.corpus), ("queries", dataset.queries)):
+        _check_unique(table, f"{name} of {dataset.source}")
+    for column, table, what in (("query_id", dataset.queries, "query"), ("corpus_id", dataset.corpus, "document")):
+        unknown = pc.invert(pc.is_in(dataset.qrels[column], value_set=table["id"]))
+        if pc.any(unknown).as_py():
+            first = dataset.qrels.filter(unknown).slice(0, 1).to_pylist()[0]
+            raise SmecError(
+                f"The judgements of {dataset.source} name the {what} {first[column]!r} (query {first['query_id']!r}, "
+                f"document {first['corpus_id']!r}), which the set does not hold, and {pc.sum(unknown).as_py() - 1} "
+                "more are like it. Remove these lines or add what is missing."
+            )
+    pairs = dataset.qrels.group_by(["query_id", "corpus_id"]).aggregate([([], "count_all")])
+    twice = pairs.filter(pc.greater(pairs["count_all"], 1))
+    if twice.num_rows:
+        first = twice.slice(0, 1).to_pylist()[0]
+        raise SmecError(
+            f"The judgements of {dataset.source} hold the pair of query {first['query_id']!r} and document "
+            f"{first['corpus_id']!r} twice. Keep one of the two lines."
+        )
+    for name in SPLITS:
+        if name not in dataset.split.values():
+            raise SmecError(
+                f"The split {name!r} of {dataset.source} is empty: none of its {len(dataset.split)} judged queries "
+                f"falls there ({dataset.split_rule}). Raise the fraction of that split, or add judged queries."
+            )
+
+
+def _check_unique(table: pa.Table, where: str) -> None:
+    if not table.num_rows:
+        raise SmecError(f"The {where} has no rows. Check that the file is the right one and is complete.")
+    counted = pc.value_counts(table["id"])
+    twice = counted.filter(pc.greater(counted.field("counts"), 1))
+    if len(twice):
+        raise SmecError(
+            f"The {where} holds the id {twice[0]['values'].as_py()!r} {twice[0]['counts'].as_py()} times "
+            f"({len(twice)} ids are repeated). Ids must be unique: remove or rename the repeated rows."
+        )
+
+
+def _unique(table: pa.Table, column: str) -> pa.Array:
+    return pc.unique(table[column])
+
+
+def _counts(dataset: Dataset, judged: pa.Table) -> dict[str, Any]:
+    assigned = list(dataset.split.values())
+    shared = pc.sum(pc.is_in(judged["id"], value_set=dataset.corpus["id"])).as_py()
+    return {
+        "corpus": dataset.corpus.num_rows,
+        "queries": {name: assigned.count(name) for name in SPLITS},
+        "queries_without_judgements_dropped": dataset.queries.num_rows - judged.num_rows,
+        "queries_with_the_id_of_a_document": shared,
+        "judgements": dataset.qrels.num_rows,
+        "positive_judgements": pc.sum(pc.greater(dataset.qrels["relevance"], 0)).as_py(),
+    }

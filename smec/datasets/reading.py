@@ -1,0 +1,131 @@
+"""Reading a prepared dataset: ids, texts, judgements and the manifest. Needs pyarrow and numpy only."""
+
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from smec.datasets.splits import SPLITS
+from smec.errors import SmecError, nearest_name
+from smec.files import read_json, sha256_of_json
+from smec.judgements import Judgements
+
+Role = Literal["corpus", "queries"]
+ROLES = ("corpus", "queries")
+
+
+def manifest(folder: str | Path) -> dict[str, Any]:
+    """Return the manifest of a prepared dataset.
+
+    Raises:
+        SmecError: the folder holds no prepared dataset, or its manifest is not JSON.
+    """
+    content: dict[str, Any] = read_json(Path(folder) / "manifest.json")
+    return content
+
+
+def count(folder: str | Path, role: str) -> int:
+    """Return the number of rows of the corpus or the queries."""
+    with _file(folder, role) as file:
+        return int(file.metadata.num_rows)
+
+
+def ids(folder: str | Path, role: str, start: int = 0, stop: int | None = None) -> list[str]:
+    """Return the ids of the rows `start:stop` of the corpus or the queries, ascending."""
+    found: list[str] = _column(folder, role, "id", start, stop).to_pylist()
+    return found
+
+
+def texts(folder: str | Path, role: str, start: int = 0, stop: int | None = None) -> list[str]:
+    """Return the texts of the rows `start:stop`, in the order of the ids; only these rows are read.
+
+    Raises:
+        SmecError: the dataset brings vectors and has no text.
+    """
+    found: list[str] = _column(folder, role, "text", start, stop).to_pylist()
+    return found
+
+
+def source_rows(folder: str | Path, role: str, start: int = 0, stop: int | None = None) -> NDArray[np.int64]:
+    """Return int64 (n,): the rows of the vector file that belong to the rows `start:stop`, in the order of the ids.
+
+    Raises:
+        SmecError: the dataset has texts and brings no vectors.
+    """
+    column: NDArray[np.int64] = _column(folder, role, "source_row", start, stop).to_numpy()
+    return column
+
+
+def judgements(folder: str | Path, split: str) -> Judgements:
+    """Return the judgements of one split, all grades kept, as row numbers of `queries.parquet` and `corpus.parquet`.
+
+    Raises:
+        SmecError: the split is unknown, or a file of the dataset is missing.
+    """
+    if split not in SPLITS:
+        raise SmecError(f"The split {split!r} is unknown. {nearest_name(split, SPLITS)}")
+    members = _table(folder, "split").filter(pc.field("split") == split)["query_id"]
+    qrels = _table(folder, "qrels")
+    kept = qrels.filter(pc.is_in(qrels["query_id"], value_set=members))
+    return Judgements.from_triples(
+        _rows(kept["query_id"], _column(folder, "queries", "id", 0, None)),
+        _rows(kept["corpus_id"], _column(folder, "corpus", "id", 0, None)),
+        kept["relevance"].to_numpy(),
+    )
+
+
+def fingerprint(folder: str | Path, role: str) -> str:
+    """Return a sha256 that changes with anything of the corpus or the queries that can change a vector."""
+    content = manifest(folder)
+    vectors = content.get("vectors", {}).get(_known(role), {}).get("sha256")
+    return sha256_of_json({"rows": content["sha256"][role], "vectors": vectors})
+
+
+def _known(role: str) -> str:
+    if role not in ROLES:
+        raise SmecError(f"The role {role!r} is unknown. {nearest_name(role, ROLES)}")
+    return role
+
+
+def _file(folder: str | Path, name: str) -> pq.ParquetFile:
+    path = Path(folder) / f"{name}.parquet"
+    try:
+        return pq.ParquetFile(path)
+    except FileNotFoundError as error:
+        raise SmecError(f"{path} does not exist. Prepare the dataset first, or correct the folder.") from error
+    except (pa.ArrowInvalid, OSError) as error:
+        raise SmecError(
+            f"{path} is not a whole parquet file ({error}). Delete it and prepare the set again."
+        ) from error
+
+
+def _table(folder: str | Path, name: str) -> pa.Table:
+    with _file(folder, name) as file:
+        return file.read()
+
+
+def _column(folder: str | Path, role: str, column: str, start: int, stop: int | None) -> pa.ChunkedArray:
+    with _file(folder, _known(role)) as file:
+        if column not in file.schema_arrow.names:
+            raise SmecError(
+                f"{Path(folder) / role}.parquet has no column {column!r}. A set with texts needs a backbone that "
+                "encodes texts, a set of kind 'arrays' needs the backbone 'precomputed'."
+            )
+        total = file.metadata.num_rows
+        first, last, _ = slice(start, stop).indices(total)
+        sizes = [file.metadata.row_group(i).num_rows for i in range(file.metadata.num_row_groups)]
+        ends = np.cumsum(sizes)
+        groups = [i for i, end in enumerate(ends) if end > first and end - sizes[i] < last]
+        if not groups:
+            return file.schema_arrow.empty_table()[column]
+        offset = int(ends[groups[0]]) - sizes[groups[0]]
+        return file.read_row_groups(groups, columns=[column])[column].slice(first - offset, last - first)
+
+
+def _rows(values: pa.ChunkedArray, index: pa.ChunkedArray) -> NDArray[np.int64]:
+    found: NDArray[np.int64] = pc.index_in(values, value_set=index).to_numpy().astype(np.int64)
+    return found

@@ -1,0 +1,79 @@
+"""Encode one role of a prepared dataset into an embedding store; a killed run goes on at the first missing shard."""
+
+import logging
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from smec import backbones
+from smec.backbones.base import BackboneSettings
+from smec.datasets import reading
+from smec.progress import progress
+from smec.store_writer import StoreDtype, StoreWriter
+
+DEFAULT_SHARD_ROWS = 4096
+
+logger = logging.getLogger(__name__)
+
+
+def expected_key(dataset_folder: str | Path, settings: BackboneSettings, role: str) -> dict[str, Any]:
+    """Return the part of a store's key that is known without loading the backbone.
+
+    Pass it to `EmbeddingStore.open`, which then refuses a store of another dataset, backbone, revision or prompt.
+    """
+    return {"data": reading.fingerprint(dataset_folder, role), "role": role, **settings.declared(role)}
+
+
+def embed(
+    dataset_folder: str | Path,
+    settings: BackboneSettings | Mapping[str, Any],
+    role: str,
+    store_folder: str | Path,
+    shard_rows: int = DEFAULT_SHARD_ROWS,
+    dtype: StoreDtype = "float32",
+) -> None:
+    """Write the store of one role of a dataset.
+
+    Texts are sorted by length within a shard: across shards nothing could be resumed, and from a few thousand rows on
+    it would save no padding. Shards that are whole and of the same key are kept; a finished store is left as it is.
+
+    Args:
+        dataset_folder: a prepared dataset.
+        settings: settings of the backbone, or a mapping with its kind.
+        role: corpus or queries.
+        store_folder: where the shards and the manifest go.
+        shard_rows: rows per shard, the unit of resuming.
+        dtype: float32, or float16 for half the disk space.
+
+    Raises:
+        SmecError: the dataset or the model is missing, a vector is unusable, or the disk is full.
+    """
+    checked = settings if isinstance(settings, BackboneSettings) else backbones.parse(settings)
+    folder = Path(dataset_folder)
+    key = expected_key(folder, checked, role)
+    backbone = backbones.load(checked)
+    rows = backbone.rows(folder, role)
+    writer = StoreWriter(
+        folder=Path(store_folder),
+        key={**key, **backbone.identity, "dtype": dtype},
+        rows=reading.count(folder, role),
+        dim=rows.dim,
+        shard_rows=shard_rows,
+        dtype=dtype,
+        details=backbone.details,
+    )
+    if writer.finished():
+        logger.info("%s is complete already", store_folder)
+        return
+    missing = writer.missing()
+    if len(missing) < len(writer):
+        logger.info("%s: %d of %d shards are kept", store_folder, len(writer) - len(missing), len(writer))
+    began, encoded = time.perf_counter(), 0
+    for shard in progress(missing, f"embed {role}"):
+        start, stop = writer.bounds(shard)
+        writer.write(shard, rows(start, stop), reading.ids(folder, role, start, stop))
+        encoded += stop - start
+    writer.finish()
+    seconds = time.perf_counter() - began
+    logger.info("%s: %d rows in %.1f s, %.0f per second", store_folder, encoded, seconds, encoded / max(seconds, 1e-9))
