@@ -2,12 +2,12 @@
 
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from smec import backbones
-from smec.backbones.base import BackboneSettings
+from smec.backbones.base import BackboneSettings, RowEncoder
 from smec.datasets import reading
 from smec.progress import progress
 from smec.store_writer import StoreDtype, StoreWriter
@@ -66,14 +66,28 @@ def embed(
     if writer.finished():
         logger.info("%s is complete already", store_folder)
         return
+    fill(writer, rows, lambda start, stop: reading.ids(folder, role, start, stop))
+
+
+def fill(writer: StoreWriter, rows: RowEncoder, ids: Callable[[int, int], Sequence[str]]) -> None:
+    """Encode and write the shards that a store lacks, then finish it.
+
+    Args:
+        writer: the store.
+        rows: gives the unit vectors of a range of rows.
+        ids: gives the ids of a range of rows, for messages.
+
+    Raises:
+        SmecError: a vector is unusable, or the disk is full.
+    """
     missing = writer.missing()
     if len(missing) < len(writer):
-        logger.info("%s: %d of %d shards are kept", store_folder, len(writer) - len(missing), len(writer))
+        logger.info("%s: %d of %d shards are kept", writer.folder, len(writer) - len(missing), len(writer))
     began, encoded = time.perf_counter(), 0
-    for shard in progress(missing, f"embed {role}"):
+    for shard in progress(missing, f"embed {writer.key.get('role', 'rows')}"):
         start, stop = writer.bounds(shard)
-        writer.write(shard, rows(start, stop), reading.ids(folder, role, start, stop))
+        writer.write(shard, rows(start, stop), ids(start, stop))
         encoded += stop - start
     writer.finish()
     seconds = time.perf_counter() - began
-    logger.info("%s: %d rows in %.1f s, %.0f per second", store_folder, encoded, seconds, encoded / max(seconds, 1e-9))
+    logger.info("%s: %d rows in %.1f s, %.0f per second", writer.folder, encoded, seconds, encoded / max(seconds, 1e-9))

@@ -65,7 +65,7 @@ class StoreWriter:
         return shard * self.shard_rows, min(self.rows, (shard + 1) * self.shard_rows)
 
     def finished(self) -> bool:
-        """Say whether the folder holds the whole store of this key already; a damaged one is discarded with a warning."""
+        """Say whether the folder holds the whole store of this key; a damaged one is discarded with a warning."""
         if not (self.folder / MANIFEST).exists():
             return False
         try:

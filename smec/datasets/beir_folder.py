@@ -9,6 +9,7 @@ import contextlib
 import io
 import logging
 import sys
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -109,12 +110,14 @@ def _text(document: dict[str, str]) -> str:
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-    """Keep beir's chatter out of the log, and its progress bar too where stderr is not a terminal."""
+    """Keep beir's chatter out of the log: its progress bar without a terminal, the files it leaves to be closed."""
     logger = logging.getLogger("beir")
     level = logger.level
     logger.setLevel(logging.WARNING)
+    bar = contextlib.nullcontext() if sys.stderr.isatty() else contextlib.redirect_stderr(io.StringIO())
     try:
-        with contextlib.nullcontext() if sys.stderr.isatty() else contextlib.redirect_stderr(io.StringIO()):
+        with bar, warnings.catch_warnings():
+            warnings.simplefilter("ignore", ResourceWarning)
             yield
     finally:
         logger.setLevel(level)
