@@ -7,6 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from smec.options import SupervisedOptions
 from smec.training_data import TrainingData
 
 
@@ -34,18 +35,19 @@ class BatchSampler:
     an epoch may be smaller. All randomness comes from `generator`, whose state is part of a checkpoint.
     """
 
-    def __init__(
-        self, data: TrainingData, batch_size: int, hard_negatives: int, seed: int, device: torch.device
-    ) -> None:
-        """Move the vectors to `device`; `hard_negatives` of the mined ones are used per query."""
-        self.batch_size = batch_size
+    def __init__(self, data: TrainingData, options: SupervisedOptions, seed: int, device: torch.device) -> None:
+        """Move the vectors to `device`; `options` say how large a batch is and which negatives it has."""
+        self.batch_size = options.batch_size
+        self._hard_negatives = options.hard_negatives
+        self._random_negatives = options.random_negatives
         self.generator = torch.Generator().manual_seed(seed)
         self._queries = torch.from_numpy(data.queries).to(device)
         self._documents = torch.from_numpy(data.documents).to(device)
         self._offsets = torch.from_numpy(data.positives.offsets)
         self._positive_rows = torch.from_numpy(data.positives.corpus_rows)
         self._grades = torch.from_numpy(data.positives.relevance)
-        self._negatives = torch.from_numpy(np.ascontiguousarray(data.hard_negatives[:, :hard_negatives]))
+        pool = max(options.hard_negatives, options.negative_pool)
+        self._pool = torch.from_numpy(np.ascontiguousarray(data.hard_negatives[:, :pool]))
         self._place = torch.full((len(data.documents),), -1, dtype=torch.int64)
 
     @property
@@ -64,8 +66,9 @@ class BatchSampler:
         counts = self._offsets[queries + 1] - starts
         drawn = (torch.rand(len(queries), generator=self.generator) * counts).long().clamp_max(counts - 1)
         positives = self._positive_rows[starts + drawn]
-        negatives = self._negatives[queries].flatten()
-        rows = torch.cat([positives, negatives[negatives >= 0]]).unique()
+        negatives = self._draw_hard_negatives(queries)
+        others = torch.randint(len(self._place), (self._random_negatives,), generator=self.generator)
+        rows = torch.cat([positives, negatives[negatives >= 0], others]).unique()
         device = self._queries.device
         return Batch(
             queries=self._queries[queries.to(device)],
@@ -73,6 +76,14 @@ class BatchSampler:
             relevance=self._relevance(starts, counts, rows).to(device),
             positive=torch.searchsorted(rows, positives).to(device),
         )
+
+    def _draw_hard_negatives(self, queries: Tensor) -> Tensor:
+        """Return mined rows of `queries`, int64 (B * H,), a random choice of the pool of each."""
+        pool = self._pool[queries]
+        if pool.shape[1] > self._hard_negatives:
+            drawn = torch.rand(pool.shape, generator=self.generator).argsort(1)[:, : self._hard_negatives]
+            pool = pool.gather(1, drawn)
+        return pool.flatten()
 
     def _relevance(self, starts: Tensor, counts: Tensor, rows: Tensor) -> Tensor:
         """Return the grades (B, U) of the queries whose judgements are at `starts` + `counts` for documents `rows`."""

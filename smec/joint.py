@@ -23,6 +23,7 @@ def plan_of(options: SupervisedOptions, epochs: int) -> Plan:
         epochs=epochs,
         learning_rate=options.learning_rate,
         final_learning_rate=options.final_learning_rate,
+        path=options.path,
         averaging=options.averaging,
         keep=options.keep,
     )
@@ -48,7 +49,7 @@ def fit_linear_map(
     module.weight = nn.Parameter(torch.from_numpy(rows.copy()).to(device))
     module.memory = objective.memory
     masks = [_prefix(size, len(rows), device) for size in sizes]
-    sampler = BatchSampler(job.data, job.options.batch_size, job.options.hard_negatives, job.seed, device)
+    sampler = BatchSampler(job.data, job.options, job.seed, device)
     validation = ValidationSet(job.data, device)
 
     def loss(batch: Batch, done: float) -> Tensor:

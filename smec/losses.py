@@ -108,6 +108,23 @@ def similarity_loss(frozen: Tensor, compressed: Tensor) -> Tensor:
     return (frozen - compressed).abs().mean()
 
 
+def distillation_loss(teacher: Tensor, student: Tensor, temperature: float) -> Tensor:
+    """Divergence of each query's similarity distribution from the teacher's (Hinton et al. 2015, arXiv 1503.02531).
+
+    `KL(softmax(t / T) || softmax(s / T))` over the documents of the batch, averaged over queries.
+
+    Args:
+        teacher: float (B, U), cosines of the teacher; no gradient flows into it.
+        student: float (B, U), cosines of the student.
+        temperature: divides both.
+
+    Returns:
+        float scalar.
+    """
+    target = torch.softmax(teacher.detach() / temperature, dim=1)
+    return functional.kl_div(torch.log_softmax(student / temperature, dim=1), target, reduction="batchmean")
+
+
 SUPERVISED_LOSSES: dict[LossName, Callable[[Tensor, Tensor, float], Tensor]] = {
     "rank": rank_loss,
     "infonce": info_nce,

@@ -7,7 +7,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from smec.batches import Batch
-from smec.losses import SUPERVISED_LOSSES, similarity_loss
+from smec.losses import SUPERVISED_LOSSES, distillation_loss, similarity_loss
 from smec.memory import SelectiveMemory
 from smec.options import SimilarityOptions, SupervisedOptions
 
@@ -26,12 +26,23 @@ def supervised_loss(queries: Tensor, documents: Tensor, batch: Batch, options: S
 class MatryoshkaObjective:
     """`sum_m [L_sup(m) + alpha L_unsup(m)]` over sizes m given as masks on the output dimensions (SMEC, total loss).
 
-    Neighbours are searched in the frozen space; batch and neighbours both pass through the current map.
+    Neighbours are searched in the frozen space; batch and neighbours both pass through the current map. With a
+    teacher, `distillation` times the divergence of each query's similarities from the teacher's is added.
     """
 
-    def __init__(self, options: SimilarityOptions, width: int, device: torch.device) -> None:
-        """Prepare for vectors of `width` dimensions; a memory of size 0 lets the batch serve as its own memory."""
+    def __init__(
+        self, options: SimilarityOptions, width: int, device: torch.device, teacher: Tensor | None = None
+    ) -> None:
+        """Prepare for vectors of `width` dimensions.
+
+        Args:
+            options: losses and their weights; a memory of size 0 lets the batch serve as its own memory.
+            width: M, of the backbone.
+            device: where training runs.
+            teacher: float (d, M), the map whose similarities are distilled.
+        """
         self.options = options
+        self.teacher = teacher
         wanted = options.alpha > 0 and options.memory_size > 0
         self.memory = SelectiveMemory(options.memory_size, width).to(device) if wanted else None
 
@@ -46,9 +57,17 @@ class MatryoshkaObjective:
         queries, documents = batch.queries @ weight.T, batch.documents @ weight.T
         levels = [(_kept(queries, mask), _kept(documents, mask)) for mask in masks]
         total = torch.stack([supervised_loss(q, d, batch, self.options) for q, d in levels]).sum()
+        if self.teacher is not None:
+            total = total + self.options.distillation * self._distillation(batch, self.teacher, levels)
         if self.options.alpha == 0:
             return total
         return total + self.options.alpha * self._similarity(batch, weight, queries, documents, masks)
+
+    def _distillation(self, batch: Batch, teacher: Tensor, levels: Sequence[tuple[Tensor, Tensor]]) -> Tensor:
+        temperature = self.options.distillation_temperature
+        with torch.no_grad():
+            taught = cosines(batch.queries @ teacher.T, batch.documents @ teacher.T)
+        return torch.stack([distillation_loss(taught, cosines(q, d), temperature) for q, d in levels]).sum()
 
     def _similarity(
         self, batch: Batch, weight: Tensor, queries: Tensor, documents: Tensor, masks: Sequence[Tensor | None]

@@ -16,6 +16,9 @@ class Budget(Settings):
     epochs: int = Field(10, ge=1, description="Passes over the training queries per size.")
     batch_size: int = Field(128, ge=2, description="Queries in a batch.")
     hard_negatives: int = Field(10, ge=0, description="Mined negatives per query and step; 0 leaves those of the batch.")
+    negative_pool: int = Field(
+        20, ge=0, description="Hard negatives are drawn anew in each step from this many mined ones of the query."
+    )
     keep: Literal["best", "last"] = Field(
         "best", description="Weights that are kept: of the epoch with the best validation nDCG@10, or the last ones."
     )
@@ -28,7 +31,16 @@ class SupervisedOptions(Budget):
     temperature: float = Field(1.0, gt=0, description="Divides the cosines in the loss; the papers' rank loss has 1.")
     learning_rate: float = Field(1e-3, gt=0, description="Of Adam, at the start.")
     final_learning_rate: float = Field(
-        1.0, ge=0, le=1, description="Share of the learning rate at the end of its cosine decay; 1 keeps it constant."
+        1.0, ge=0, le=1, description="Share of the learning rate at the end of its linear decay; 1 keeps it constant."
+    )
+    path: float | None = Field(
+        None,
+        gt=0,
+        description="If given, the learning rate is this divided by the number of steps, so that the map can move "
+        "equally far on a small and on a large training set.",
+    )
+    random_negatives: int = Field(
+        0, ge=0, description="Documents drawn at random in each step that every query of the batch is set against."
     )
     averaging: float = Field(
         0.0, ge=0, lt=1, description="Decay per step of a moving average of the weights that is kept; 0 switches it off."
@@ -44,3 +56,7 @@ class SimilarityOptions(SupervisedOptions):
     alpha: float = Field(0.1, ge=0, description="Weight of L_unsup; 0 switches it off.")
     memory_size: int = Field(5000, ge=0, description="Frozen vectors that S-XBM holds; 0: the batch itself serves.")
     neighbours: int = Field(10, ge=1, description="Nearest neighbours taken from the memory for each vector.")
+    distillation: float = Field(
+        0.0, ge=0, description="Weight of the divergence from the similarities of a larger, already trained size."
+    )
+    distillation_temperature: float = Field(0.05, gt=0, description="Divides the cosines of teacher and student.")

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 from torch import Tensor, nn
 
-from smec.basis import starting_basis
+from smec.basis import principal_axes, starting_basis
 from smec.batches import Batch, BatchSampler
 from smec.linear import normalized
 from smec.method import FitJob, Fitted, Stage
@@ -44,6 +44,17 @@ class SmrlOptions(SimilarityOptions):
     )
     selection: Literal["ads", "truncation", "random", "variance", "contribution"] = Field(
         "ads", description="How a stage chooses the dimensions that it keeps."
+    )
+    rotation: Literal["none", "pca"] = Field(
+        "none",
+        description="`pca`: before a later stage, rotate its outputs to their principal axes over the documents. "
+        "Similarities at the larger size stay as they are; what is selected changes.",
+    )
+    first_stage_share: float | None = Field(
+        None, gt=0, lt=1, description="Share of the chain's epochs that the first stage gets; null: all stages alike."
+    )
+    path_growth: bool = Field(
+        False, description="Let `path` grow as sizes shrink: times max(1, M / (4 d)) in the stage that produces d."
     )
     gumbel_temperature: float = Field(1.0, ge=0, description="Temperature of ADS at the start of a stage; 0: no noise.")
     final_gumbel_temperature: float = Field(0.1, ge=0, description="Temperature of ADS at the end of a stage.")
@@ -92,8 +103,11 @@ def fit_stage(method: str, job: FitJob) -> Fitted:
     device = training_device()
     start = _start(job)
     stage_map = _stage_map(job, start).to(device)
-    sampler = BatchSampler(job.data, options.batch_size, options.hard_negatives, job.seed, device)
-    objective = MatryoshkaObjective(options, job.data.width, device)
+    sampler = BatchSampler(job.data, options, job.seed, device)
+    teacher = _teacher(job)
+    objective = MatryoshkaObjective(
+        options, job.data.width, device, None if teacher is None else torch.from_numpy(teacher).to(device)
+    )
     stage_map.memory = objective.memory
     validation = ValidationSet(job.data, device)
     trace = _SelectionTrace(stage_map)
@@ -108,7 +122,7 @@ def fit_stage(method: str, job: FitJob) -> Fitted:
         served = [weight[kept]] if job.previous is not None else [weight, weight[kept]]
         return float(np.mean([validation.ndcg(lambda x, w=w: x @ w.T)[0] for w in served]))
 
-    trainer = Trainer(stage_map, loss, sampler, _plan(options), validate, trace.observe)
+    trainer = Trainer(stage_map, loss, sampler, _plan(job), validate, trace.observe)
     history = trainer.run(job.checkpoint)
     return Fitted(_frozen(method, job, stage_map, start), _record(history, trace, options))
 
@@ -118,15 +132,39 @@ def annealed(start: float, end: float, done: float) -> float:
     return 0.0 if start == 0 or end == 0 else float(start * (end / start) ** done)
 
 
-def _plan(options: SmrlOptions) -> Plan:
+def _plan(job: FitJob) -> Plan:
+    options: SmrlOptions = job.options
+    assert job.size is not None
+    growth = max(1.0, job.data.width / (4 * job.size)) if options.path_growth else 1.0
     return Plan(
-        epochs=options.epochs,
+        epochs=stage_epochs(options, first=job.previous is None, stages=_stages(job)),
         learning_rate=options.learning_rate,
         final_learning_rate=options.final_learning_rate,
+        path=None if options.path is None else options.path * growth,
         averaging=options.averaging,
         keep=options.keep,
         learning_rates={"adaptive.importance": options.importance_learning_rate},
     )
+
+
+def stage_epochs(options: SmrlOptions, first: bool, stages: int) -> int:
+    """Return the epochs of a stage: `epochs` of them, or a share of the chain's total that favours the first."""
+    total = options.epochs * stages
+    if options.first_stage_share is None or stages == 1:
+        return options.epochs
+    opening = max(1, round(total * options.first_stage_share))
+    return opening if first else max(1, (total - opening) // (stages - 1))
+
+
+def _stages(job: FitJob) -> int:
+    return sum(size < job.data.width for size in job.sizes)
+
+
+def _teacher(job: FitJob) -> NDArray[np.float32] | None:
+    """The map whose similarities later stages distil: the first stage's at full width, handed on in each stage file."""
+    if job.options.distillation == 0 or job.previous is None:
+        return None
+    return np.asarray(job.previous.tensors["teacher"], dtype=np.float32)
 
 
 def _start(job: FitJob) -> NDArray[np.float32]:
@@ -134,7 +172,11 @@ def _start(job: FitJob) -> NDArray[np.float32]:
     if job.previous is None:
         return starting_basis(job.options.basis, job.data.documents)
     smallest = min(job.previous.outputs)
-    return np.asarray(job.previous.tensors[job.previous.outputs[smallest]], dtype=np.float32)
+    whole = np.asarray(job.previous.tensors[job.previous.outputs[smallest]], dtype=np.float32)
+    if job.options.rotation == "none":
+        return whole
+    axes = principal_axes(job.data.documents @ whole[:smallest].T)[0]
+    return np.concatenate([axes @ whole[:smallest], whole[smallest:]])
 
 
 def _larger_size(job: FitJob) -> int:
@@ -169,19 +211,20 @@ def _selection_evidence(data: TrainingData, rows: NDArray[np.float32]) -> tuple[
 
 
 def _frozen(method: str, job: FitJob, stage_map: _StageMap, start: NDArray[np.float32]) -> Stage:
-    """Freeze the stage: what the sizes that it serves are read from, and nothing else."""
+    """Freeze the stage: what the sizes that it serves are read from, and what the next stage needs."""
     assert job.size is not None
     weight = stage_map.weight().detach().cpu().numpy()
     kept = stage_map.kept_rows().cpu().numpy()
     larger = len(weight)
+    tensors: dict[str, NDArray[Any]] = {"selected": kept}
+    if job.options.distillation:
+        tensors["teacher"] = weight if job.previous is None else job.previous.tensors["teacher"]
     if job.options.levels == "nested":
         others = np.setdiff1d(np.arange(larger), kept)
-        whole = np.concatenate([weight[kept], weight[others], start[larger:]])
-        served = [size for size in job.sizes if size >= job.size]
-        return Stage(method, {"weight": whole}, {size: "weight" for size in served})
-    name = f"weight{job.size}"
-    tensors = {name: weight[kept], "selected": kept}
-    outputs = {job.size: name}
+        tensors["weight"] = np.concatenate([weight[kept], weight[others], start[larger:]])
+        return Stage(method, tensors, {size: "weight" for size in job.sizes if size >= job.size})
+    tensors[f"weight{job.size}"] = weight[kept]
+    outputs = {job.size: f"weight{job.size}"}
     if job.previous is None and larger in job.sizes:
         tensors[f"weight{larger}"] = weight
         outputs[larger] = f"weight{larger}"

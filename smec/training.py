@@ -33,7 +33,8 @@ class Plan:
     Attributes:
         epochs: passes over the training queries.
         learning_rate: of Adam, at the start.
-        final_learning_rate: share of it that is left at the end of the cosine decay; 1 means constant.
+        final_learning_rate: share of it that is left at the end of the linear decay; 1 means constant.
+        path: if given, the learning rate is this divided by the number of steps.
         averaging: decay per step of the exponential moving average of the weights that is validated and kept;
             0 means the weights themselves.
         keep: `best` returns the weights of the epoch with the best validation score, `last` the last ones.
@@ -42,6 +43,7 @@ class Plan:
     epochs: int
     learning_rate: float
     final_learning_rate: float = 1.0
+    path: float | None = None
     averaging: float = 0.0
     keep: str = "best"
     learning_rates: Mapping[str, float] = field(default_factory=dict)
@@ -113,7 +115,9 @@ class Trainer:
         self.validate, self.observe = validate, observe
         self.history = History()
         self._learned = dict(module.named_parameters())
-        self._rates = [plan.learning_rates.get(name, plan.learning_rate) for name in self._learned]
+        steps = plan.epochs * sampler.steps_per_epoch
+        rate = plan.learning_rate if plan.path is None else plan.path / steps
+        self._rates = [plan.learning_rates.get(name, rate) for name in self._learned]
         self.optimizer = torch.optim.Adam([{"params": [value]} for value in self._learned.values()])
         self._average = {name: value.detach().clone() for name, value in self._learned.items()}
         self._best = {name: value.detach().clone() for name, value in self._learned.items()}
@@ -174,8 +178,7 @@ class Trainer:
         self.history.largest_gradient_norm = max(self.history.largest_gradient_norm, float(epoch_norms.max()))
 
     def _decay(self, done: float) -> float:
-        final = self.plan.final_learning_rate
-        return final + (1 - final) * 0.5 * (1 + math.cos(math.pi * done))
+        return 1 - (1 - self.plan.final_learning_rate) * done
 
     def _judge(self, epoch: int) -> None:
         current = {name: value.detach().clone() for name, value in self._learned.items()}

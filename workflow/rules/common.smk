@@ -39,7 +39,10 @@ def stages_of(wildcards):
 
 
 def stage_files(wildcards):
-    return [f"{RUN}/{stage}/compressor.safetensors".format(**wildcards) for stage in stages_of(wildcards)]
+    return [
+        f"{RUN}/{stage}/compressor.safetensors".format(**wildcards)
+        for stage in stages_of(wildcards)
+    ]
 
 
 def previous_stage(wildcards):
@@ -66,10 +69,23 @@ def score_files(wildcards):
     ]
 
 
+def view_spec(wildcards):
+    view = CONFIG.views[wildcards.view]
+    return as_spec(
+        title=view.title,
+        methods=view.methods,
+        reference=view.reference,
+        width=width_of(wildcards.backbone),
+    )
+
+
 def report_targets():
     return [
         f"results/{kind}/{view}.{e.dataset}.{e.backbone}.{suffix}"
-        for kind, suffixes in {"tables": ("csv", "md", "tex"), "figures": ("pdf", "png")}.items()
+        for kind, suffixes in {
+            "tables": ("csv", "md", "tex"),
+            "figures": ("pdf", "png"),
+        }.items()
         for suffix in suffixes
         for view in CONFIG.views
         for e in CONFIG.experiments

@@ -1,13 +1,18 @@
 rule fetch:
     output:
-        [f"results/data/{{dataset}}/{name}.parquet" for name in ("corpus", "queries", "qrels", "split")],
+        [
+            f"results/data/{{dataset}}/{name}.parquet"
+            for name in ("corpus", "queries", "qrels", "split")
+        ],
         manifest="results/data/{dataset}/manifest.json",
-    params:
-        spec=lambda w: as_spec(dataset=CONFIG.datasets[w.dataset]),
-        code=lambda w: source_hash("smec.jobs.fetch", module_of(datasets, CONFIG.datasets[w.dataset])),
     log:
         "results/logs/fetch/{dataset}.log",
     conda:
         "../../envs/cpu.yaml"
+    params:
+        spec=lambda w: as_spec(dataset=CONFIG.datasets[w.dataset]),
+        code=lambda w: source_hash(
+            "smec.jobs.fetch", module_of(datasets, CONFIG.datasets[w.dataset])
+        ),
     shell:
         "python -m smec fetch --spec {params.spec:q} --output $(dirname {output.manifest:q}) 2> {log:q}"

@@ -3,11 +3,6 @@ rule embed:
         data="results/data/{dataset}/manifest.json",
     output:
         "results/embeddings/{dataset}/{backbone}/{role}/manifest.json",
-    params:
-        spec=lambda w: as_spec(
-            backbone=CONFIG.backbones[w.backbone], role=w.role, **CONFIG.store.model_dump(mode="json")
-        ),
-        code=lambda w: source_hash("smec.jobs.embed", module_of(backbones, CONFIG.backbones[w.backbone])),
     log:
         "results/logs/embed/{dataset}.{backbone}.{role}.log",
     benchmark:
@@ -17,6 +12,15 @@ rule embed:
     threads: workflow.cores or 1
     resources:
         gpu=CONFIG.embed_gpus,
+    params:
+        spec=lambda w: as_spec(
+            backbone=CONFIG.backbones[w.backbone],
+            role=w.role,
+            **CONFIG.store.model_dump(mode="json"),
+        ),
+        code=lambda w: source_hash(
+            "smec.jobs.embed", module_of(backbones, CONFIG.backbones[w.backbone])
+        ),
     shell:
         "python -m smec embed --spec {params.spec:q} --data $(dirname {input.data:q})"
         " --output $(dirname {output:q}) 2> {log:q}"
@@ -29,14 +33,14 @@ rule mine:
         queries="results/embeddings/{dataset}/{backbone}/queries/manifest.json",
     output:
         "results/negatives/{dataset}/{backbone}.npy",
-    params:
-        spec=as_spec(count=CONFIG.mined_negatives, block_rows=CONFIG.search_block_rows),
-        embeddings=subpath(input.corpus, ancestor=2),
-        code=source_hash("smec.jobs.mine"),
     log:
         "results/logs/mine/{dataset}.{backbone}.log",
     conda:
         "../../envs/cpu.yaml"
+    params:
+        spec=as_spec(count=CONFIG.mined_negatives, block_rows=CONFIG.search_block_rows),
+        embeddings=subpath(input.corpus, ancestor=2),
+        code=source_hash("smec.jobs.mine"),
     shell:
         "python -m smec mine --spec {params.spec:q} --data $(dirname {input.data:q})"
         " --embeddings {params.embeddings:q} --output {output:q} 2> {log:q}"

@@ -8,18 +8,6 @@ rule train:
     output:
         stage=f"{RUN}/{{stage}}/compressor.safetensors",
         record=f"{RUN}/{{stage}}/record.json",
-    params:
-        spec=lambda w: as_spec(
-            method=CONFIG.method_of(w.method),
-            options=CONFIG.options_of(w.method),
-            sizes=sizes_of(w),
-            size=size_of(w.stage),
-            seed=int(w.seed),
-            max_documents=CONFIG.max_training_documents,
-        ),
-        previous=lambda w, input: f"--previous {input.previous}" if input.previous else "",
-        embeddings=subpath(input.corpus, ancestor=2),
-        code=lambda w: source_hash("smec.jobs.train", f"smec.compressors.{CONFIG.method_of(w.method)}"),
     log:
         "results/logs/train/{dataset}.{backbone}.{method}.seed{seed}.{stage}.log",
     benchmark:
@@ -29,6 +17,22 @@ rule train:
     threads: 1
     resources:
         gpu=CONFIG.train_gpus,
+    params:
+        spec=lambda w: as_spec(
+            method=CONFIG.method_of(w.method),
+            options=CONFIG.options_of(w.method),
+            sizes=sizes_of(w),
+            size=size_of(w.stage),
+            seed=int(w.seed),
+            max_documents=CONFIG.max_training_documents,
+        ),
+        previous=lambda w, input: (
+            f"--previous {input.previous}" if input.previous else ""
+        ),
+        embeddings=subpath(input.corpus, ancestor=2),
+        code=lambda w: source_hash(
+            "smec.jobs.train", f"smec.compressors.{CONFIG.method_of(w.method)}"
+        ),
     shell:
         "python -m smec train --spec {params.spec:q} --data $(dirname {input.data:q})"
         " --embeddings {params.embeddings:q} --negatives {input.negatives:q} {params.previous}"

@@ -1,0 +1,48 @@
+# `make run` and `make test` set up everything they need; each can be run again at any time.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+# Idle threads that spin take the cores from those that work; the job scheduler of the workflow divides the cores.
+export OMP_WAIT_POLICY := passive
+export UV_COMPILE_BYTECODE := 1
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+# An empty variable, because Python would otherwise never keep compiled bytecode and start three times slower.
+export PYTHONDONTWRITEBYTECODE :=
+
+.PHONY: setup run report test lint types bench clean
+
+setup: $(VENV)/.installed ## make .venv and install from the lock
+
+$(VENV)/.installed: requirements.lock pyproject.toml
+	@echo "setup: installing the pinned packages into $(VENV)"
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
+	$(BIN)/uv pip install --quiet --python $(BIN)/python -r requirements.lock
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps -e .
+	@touch $@
+	@echo "setup: done"
+
+run: setup ## compute every table and figure of config/config.yaml
+	@echo "run: snakemake --cores all"
+	snakemake --cores all --quiet rules host reason
+	snakemake --report results/report.html --quiet all
+	@$(BIN)/python -m smec summary
+
+test: setup ## all tests
+	@echo "test: pytest"
+	pytest
+
+lint: setup ## format and lint of Python and of the workflow
+	ruff format --check .
+	ruff check .
+	snakefmt --check Snakefile workflow
+	snakemake --lint
+
+types: setup ## mypy in strict mode
+	mypy smec
+
+bench: setup ## speed tables under results/benchmarks
+	$(BIN)/python -m benchmarks
+
+clean: ## remove computed results, keep the environment
+	rm -rf results/data results/embeddings results/negatives results/runs results/metrics

@@ -1,0 +1,118 @@
+"""Training of Matryoshka-Adaptor: an unsupervised and a supervised phase on one residual MLP (arXiv 2407.20243)."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn import functional
+
+from smec.batches import Batch, BatchSampler
+from smec.joint import plan_of
+from smec.losses import similarity_loss
+from smec.memory import SelectiveMemory
+from smec.method import FitJob
+from smec.objective import cosines, supervised_loss
+from smec.training import Trainer, training_device
+from smec.training_data import TrainingData
+from smec.validation import ValidationSet
+
+
+class _Adapter(nn.Module):
+    """`x + f(x)`; f starts at zero, so that training starts at the frozen space."""
+
+    def __init__(self, width: int, hidden: int, seed: int) -> None:
+        super().__init__()
+        generator = torch.Generator().manual_seed(seed)
+        scale = width**-0.5
+        self.hidden_weight = nn.Parameter(torch.randn(hidden, width, generator=generator) * scale)
+        self.hidden_bias = nn.Parameter(torch.zeros(hidden))
+        self.output_weight = nn.Parameter(torch.zeros(width, hidden))
+        self.output_bias = nn.Parameter(torch.zeros(width))
+
+    def forward(self, vectors: Tensor) -> Tensor:
+        """Adapt vectors (n, M)."""
+        hidden = functional.relu(functional.linear(vectors, self.hidden_weight, self.hidden_bias))
+        return vectors + functional.linear(hidden, self.output_weight, self.output_bias)
+
+
+class _DocumentSampler:
+    """Passes over the documents in batches, as many per epoch as the labelled phase has."""
+
+    def __init__(self, data: TrainingData, batch_size: int, steps_per_epoch: int, seed: int, device: torch.device) -> None:
+        self.generator = torch.Generator().manual_seed(seed)
+        self.steps_per_epoch = steps_per_epoch
+        self._documents = torch.from_numpy(data.documents)
+        self._batch_size, self._device = batch_size, device
+
+    def epoch(self) -> Iterator[Batch]:
+        """Yield batches whose queries are documents and that carry no judgement."""
+        for _ in range(self.steps_per_epoch):
+            rows = torch.randint(len(self._documents), (self._batch_size,), generator=self.generator)
+            drawn = self._documents[rows].to(self._device)
+            yield Batch(drawn, drawn[:0], torch.zeros(len(drawn), 0), torch.zeros(0, dtype=torch.int64))
+
+
+def fit_adapter(job: FitJob) -> tuple[dict[str, NDArray[np.float32]], dict[str, Any]]:
+    """Train the adapter.
+
+    Args:
+        job: data, sizes, options of `matryoshka_adaptor`, seed.
+
+    Returns:
+        The tensors of the adapter, and the record of both phases.
+    """
+    from smec.compressors.mrl import total_epochs
+
+    options, sizes = job.options, job.sizes
+    device = training_device()
+    adapter = _Adapter(job.data.width, options.hidden, job.seed).to(device)
+    memory = SelectiveMemory(options.memory_size, job.data.width).to(device)
+    labelled = BatchSampler(job.data, options, job.seed, device)
+    unlabelled = _DocumentSampler(job.data, options.batch_size, labelled.steps_per_epoch, job.seed, device)
+    validation = ValidationSet(job.data, device)
+
+    def unsupervised(batch: Batch, done: float) -> Tensor:
+        vectors = torch.cat([batch.queries, batch.documents[batch.positive]])
+        return _similarity_losses(adapter, vectors, memory, options.neighbours, sizes)
+
+    def supervised(batch: Batch, done: float) -> Tensor:
+        queries, documents = adapter(batch.queries), adapter(batch.documents)
+        ranked = [supervised_loss(queries[:, :m], documents[:, :m], batch, options) for m in sizes]
+        return unsupervised(batch, done) + options.supervised_weight * torch.stack(ranked).sum()
+
+    def validate() -> float:
+        return float(np.mean(validation.ndcg(adapter, sizes)))
+
+    epochs = total_epochs(job)
+    first = round(epochs * options.unsupervised_share)
+    phases: list[tuple[str, Any, Callable[[Batch, float], Tensor], int]] = [
+        ("unsupervised", unlabelled, unsupervised, first),
+        ("supervised", labelled, supervised, epochs - first),
+    ]
+    record: dict[str, Any] = {"warnings": []}
+    for name, sampler, loss, length in phases:
+        if length:
+            history = Trainer(adapter, loss, sampler, plan_of(options, length), validate).run()
+            record[name] = history.record()
+            record["warnings"] += history.warnings()
+    return {name: value.detach().cpu().numpy() for name, value in adapter.named_parameters()}, record
+
+
+def _similarity_losses(
+    adapter: _Adapter, vectors: Tensor, memory: SelectiveMemory, neighbours: int, sizes: tuple[int, ...]
+) -> Tensor:
+    """`sum_m [L_topk(m) + L_pair(m)] + L_rec` of a batch of frozen vectors (B, M)."""
+    retrieved, place, frozen = memory.nearest(vectors, neighbours)
+    memory.enqueue(vectors)
+    adapted, adapted_neighbours = adapter(vectors), adapter(retrieved)
+    frozen_pairs = vectors @ vectors.T
+    losses = [(adapted - vectors).abs().sum(1).mean()]
+    for size in sizes:
+        compressed = adapted[:, :size]
+        losses.append(similarity_loss(frozen_pairs, cosines(compressed, compressed)))
+        if place.shape[1]:
+            losses.append(similarity_loss(frozen, cosines(compressed, adapted_neighbours[:, :size]).gather(1, place)))
+    return torch.stack(losses).sum()

@@ -1,0 +1,47 @@
+"""What many tests share: small planted data, and the guard against the network."""
+
+import os
+
+import numpy as np
+import pytest
+
+from smec.judgements import Judgements
+from smec.training_data import TrainingData
+
+os.environ["HF_HUB_OFFLINE"] = "1"
+
+
+def unit(rows):
+    return (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
+
+
+def planted(queries=96, documents=160, width=32, signal=8, noise=1.0, negatives=6, seed=0):
+    """Queries and documents that agree in `signal` hidden dimensions and differ in the others."""
+    rng = np.random.default_rng(seed)
+    rotation = np.linalg.qr(rng.normal(size=(width, width)))[0]
+    topics = rng.normal(size=(documents, signal))
+    relevant = rng.permutation(documents)[:queries] if queries <= documents else rng.integers(0, documents, queries)
+
+    def vectors(meaning):
+        other = noise * rng.normal(size=(len(meaning), width - signal))
+        return unit(np.concatenate([meaning, other], axis=1) @ rotation)
+
+    corpus = vectors(topics)
+    asked = vectors(topics[relevant] + 0.1 * rng.normal(size=(queries, signal)))
+    mined = np.argsort(-(asked @ corpus.T), axis=1)[:, : negatives + 1]
+    hard = np.array([[d for d in row if d != r][:negatives] for row, r in zip(mined, relevant, strict=True)])
+    cut = queries * 3 // 4
+    rows = np.arange(queries)
+    return TrainingData(
+        queries=asked[:cut],
+        documents=corpus,
+        positives=Judgements.from_triples(rows[:cut], relevant[:cut], np.ones(cut)),
+        hard_negatives=hard[:cut].astype(np.int64),
+        validation_queries=asked[cut:],
+        validation=Judgements.from_triples(rows[: queries - cut], relevant[cut:], np.ones(queries - cut)),
+    )
+
+
+@pytest.fixture(scope="session")
+def planted_data():
+    return planted()
