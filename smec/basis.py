@@ -47,10 +47,3 @@ def principal_axes(
     strongest = np.abs(axes).argmax(axis=1)
     axes *= np.sign(axes[np.arange(len(axes)), strongest])[:, None]
     return axes.astype(np.float32), np.maximum(variances[::-1], 0.0), mean
-
-
-def starting_basis(name: BasisName, vectors: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return the orthonormal rows, float32 (M, M), from which training starts."""
-    if name == "identity":
-        return np.eye(vectors.shape[1], dtype=np.float32)
-    return principal_axes(vectors)[0]

@@ -10,45 +10,51 @@ Rows = NDArray[np.int64]
 
 LOWEST = np.finfo(np.float32).min
 LARGEST_GROUP = 64
-CROWDED = 4
+CROWDED = 2
 """A threshold that lets more than this many times k through per query, on average, is replaced by a tighter one."""
 UNIT_ROUNDOFF = 2.0**-24
 TF32_UNIT_ROUNDOFF = 2.0**-10
 
 
 class Selector(Protocol):
-    """Finds candidates in one block of documents at a time.
+    """Finds candidates among the documents of one tile; one selector serves one thread.
 
-    `unit` is the unit roundoff of its products.
+    Attributes:
+        unit: the unit roundoff of its products.
+        most_queries: how many queries to ask at once.
+        tile_scores: how many scores to compute at once.
     """
 
     unit: float
+    most_queries: int
+    tile_scores: int
 
-    def load(self, block: Floats) -> None:
-        """Take the documents, float32 (b, d), for the next calls of `passing`."""
+    def put(self, vectors: Floats) -> Any:
+        """Return float32 vectors where the products are made."""
         ...
 
     def passing(
-        self, part: slice, floor: Floats, slack: Floats, excluded: tuple[Rows, Rows]
+        self, queries: Any, tile: Any, k: int, floor: Floats, slack: Floats, excluded: tuple[Rows, Rows]
     ) -> tuple[Rows, Rows, Floats]:
         """Return the pairs that may be among the best k of their query.
 
         Args:
-            part: which queries.
+            queries: (q, d), from `put`.
+            tile: documents (t, d), rows of what `put` returned.
+            k: documents wanted per query.
             floor: float32 (q,), no score below it can matter; -inf where nothing is known.
             slack: float32 (q,), bound on the error of a score.
-            excluded: queries, counted from the start of `part`, and the columns that they must not find.
+            excluded: queries and documents of the tile that must not be paired.
 
         Returns:
-            queries (P,), counted from the start of `part`, ascending; columns of the block (P,); their approximate
-            scores (P,).
+            queries (P,), ascending; documents of the tile (P,); their approximate scores (P,).
         """
         ...
 
 
-def selector(queries: Floats, k: int, device: str | None) -> Selector:
-    """Return the selector for float32 (n, d) queries: numpy, or torch where a device is named."""
-    return NumpySelector(queries, k) if device is None else TorchSelector(queries, k, device)
+def selector(device: str | None) -> Selector:
+    """Return a selector by numpy, or by torch where a device is named."""
+    return NumpySelector() if device is None else TorchSelector(device)
 
 
 def group_size(columns: int, k: int) -> int:
@@ -57,35 +63,34 @@ def group_size(columns: int, k: int) -> int:
 
 
 class NumpySelector:
-    """Products by numpy's BLAS."""
+    """Products by numpy's BLAS; the scores of a tile stay in the cache until they are compared."""
 
     unit = UNIT_ROUNDOFF
+    most_queries = 512
+    tile_scores = 1 << 20
 
-    def __init__(self, queries: Floats, k: int) -> None:
-        self._queries = queries
-        self._k = k
+    def __init__(self) -> None:
         self._scores: Floats = np.empty(0, dtype=np.float32)
         self._mask: NDArray[np.bool_] = np.empty(0, dtype=np.bool_)
 
-    def load(self, block: Floats) -> None:
-        """Take a block; see `Selector`."""
-        self._block = block
+    def put(self, vectors: Floats) -> Floats:
+        """Return `vectors`."""
+        return vectors
 
     def passing(
-        self, part: slice, floor: Floats, slack: Floats, excluded: tuple[Rows, Rows]
+        self, queries: Any, tile: Any, k: int, floor: Floats, slack: Floats, excluded: tuple[Rows, Rows]
     ) -> tuple[Rows, Rows, Floats]:
         """Return the candidates; see `Selector`."""
-        queries = self._queries[part]
-        scores, mask = self._buffers(len(queries), len(self._block))
-        np.matmul(queries, self._block.T, out=scores)
+        scores, mask = self._buffers(len(queries), len(tile))
+        np.matmul(queries, tile.T, out=scores)
         scores[excluded] = -np.inf
         floor = np.maximum(floor, LOWEST)
         crowded = bool((floor == LOWEST).any())
         if not crowded:
             np.greater_equal(scores, floor[:, None], out=mask)
-            crowded = int(np.count_nonzero(mask)) > CROWDED * self._k * len(queries)
-        if crowded and len(self._block) >= self._k:
-            floor = np.maximum(floor, self._kth(scores) - 2 * slack)
+            crowded = int(np.count_nonzero(mask)) > CROWDED * k * len(queries)
+        if crowded and len(tile) >= k:
+            floor = np.maximum(floor, _kth(scores, k) - 2 * slack)
         if crowded:
             np.greater_equal(scores, floor[:, None], out=mask)
         found = np.flatnonzero(mask)
@@ -98,49 +103,51 @@ class NumpySelector:
             self._scores, self._mask = np.empty(needed, dtype=np.float32), np.empty(needed, dtype=np.bool_)
         return self._scores[:needed].reshape(rows, columns), self._mask[:needed].reshape(rows, columns)
 
-    def _kth(self, scores: Floats) -> Floats:
-        """Return a lower bound of the k-th largest score per query: each maximum of a group is a score of its own."""
-        size = group_size(scores.shape[1], self._k)
-        groups = scores.shape[1] // size
-        maxima = scores[:, : size * groups].reshape(len(scores), size, groups).max(axis=1)
-        at = groups - self._k
-        maxima.partition(at, axis=1)
-        kth: Floats = maxima[:, at]
-        return kth
-
 
 class TorchSelector:
     """Products by torch on one device, for large corpora on a GPU; torch is imported when it is used."""
 
-    def __init__(self, queries: Floats, k: int, device: str) -> None:
+    most_queries = 4096
+    tile_scores = 1 << 28
+
+    def __init__(self, device: str) -> None:
         import torch
 
         self._torch = torch
-        self._queries = torch.from_numpy(queries).to(device)
-        self._k = k
-        exact = torch.get_float32_matmul_precision() == "highest"
-        self.unit = UNIT_ROUNDOFF if exact else TF32_UNIT_ROUNDOFF
+        self._device = device
+        full = torch.get_float32_matmul_precision() == "highest"
+        self.unit = UNIT_ROUNDOFF if full else TF32_UNIT_ROUNDOFF
 
-    def load(self, block: Floats) -> None:
-        """Take a block; see `Selector`."""
-        self._block = self._torch.from_numpy(block).to(self._queries.device)
+    def put(self, vectors: Floats) -> Any:
+        """Return `vectors` as a tensor on the device."""
+        return self._torch.tensor(vectors, device=self._device)
 
     def passing(
-        self, part: slice, floor: Floats, slack: Floats, excluded: tuple[Rows, Rows]
+        self, queries: Any, tile: Any, k: int, floor: Floats, slack: Floats, excluded: tuple[Rows, Rows]
     ) -> tuple[Rows, Rows, Floats]:
         """Return the candidates; see `Selector`."""
         torch = self._torch
-        scores = self._queries[part] @ self._block.T
-        scores[torch.from_numpy(excluded[0]), torch.from_numpy(excluded[1])] = -torch.inf
-        bound = torch.from_numpy(np.maximum(floor, LOWEST)).to(scores.device)
-        if len(self._block) >= self._k:
-            bound = torch.maximum(bound, self._kth(scores) - 2 * torch.from_numpy(slack).to(scores.device))
+        scores = queries @ tile.T
+        scores[self.put(excluded[0]), self.put(excluded[1])] = -torch.inf  # type: ignore[arg-type]
+        bound = self.put(np.maximum(floor, LOWEST))
+        if len(tile) >= k:
+            bound = torch.maximum(bound, self._kth(scores, k) - 2 * self.put(slack))
         owner, column = torch.nonzero(scores >= bound[:, None], as_tuple=True)
         found = scores[owner, column]
         return owner.cpu().numpy(), column.cpu().numpy(), found.cpu().numpy()
 
-    def _kth(self, scores: Any) -> Any:
-        size = group_size(scores.shape[1], self._k)
+    def _kth(self, scores: Any, k: int) -> Any:
+        size = group_size(scores.shape[1], k)
         groups = scores.shape[1] // size
         maxima = scores[:, : size * groups].reshape(len(scores), size, groups).amax(dim=1)
-        return maxima.topk(self._k, dim=1, sorted=False).values.amin(dim=1)
+        return maxima.topk(k, dim=1, sorted=False).values.amin(dim=1)
+
+
+def _kth(scores: Floats, k: int) -> Floats:
+    """Return a lower bound of the k-th largest score per query: each maximum of a group is a score of its own."""
+    size = group_size(scores.shape[1], k)
+    groups = scores.shape[1] // size
+    maxima = scores[:, : size * groups].reshape(len(scores), size, groups).max(axis=1)
+    maxima.partition(groups - k, axis=1)
+    kth: Floats = maxima[:, groups - k]
+    return kth

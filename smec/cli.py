@@ -52,7 +52,7 @@ def train(
     spec: Spec,
     data: Data,
     embeddings: Embeddings,
-    negatives: Annotated[Path, typer.Option(help="Mined hard negatives (.npy).")],
+    negatives: Annotated[Path, typer.Option(help="Mined hard negatives.")],
     output: Annotated[Path, typer.Option(help="compressor.safetensors; record.json is written beside it.")],
     previous: Annotated[Path | None, typer.Option(help="Stage file before this one in a chain.")] = None,
 ) -> None:

@@ -45,7 +45,7 @@ class View(Settings):
 class StoreSettings(Settings):
     """How vectors lie on disk."""
 
-    shard_rows: int = Field(100_000, ge=1, description="Rows of a shard; encoding resumes at the shard.")
+    shard_rows: int = Field(8192, ge=1, description="Rows of a shard; encoding resumes at the shard.")
     dtype: Literal["float32", "float16"] = Field("float32", description="Number format on disk; scores are float32.")
 
 

@@ -60,3 +60,43 @@ class SimilarityOptions(SupervisedOptions):
         0.0, ge=0, description="Weight of the divergence from the similarities of a larger, already trained size."
     )
     distillation_temperature: float = Field(0.05, gt=0, description="Divides the cosines of teacher and student.")
+
+
+class SmrlOptions(SimilarityOptions):
+    """Options of a chain of stages; each is a row of the ablation."""
+
+    projection: Literal["sub", "stacked"] = Field(
+        "sub",
+        description="`sub`: a stage reads the frozen vector; `stacked`: a new layer on the previous stage's output.",
+    )
+    levels: Literal["separate", "nested"] = Field(
+        "separate",
+        description="`separate`: each size its own frozen matrix; `nested`: one matrix whose prefixes are the sizes.",
+    )
+    selection: Literal["ads", "truncation", "random", "variance", "contribution"] = Field(
+        "ads", description="How a stage chooses the dimensions that it keeps."
+    )
+    rotation: Literal["none", "pca"] = Field(
+        "none",
+        description="`pca`: before a later stage, rotate its outputs to their principal axes over the documents. "
+        "Similarities at the larger size stay as they are; what is selected changes.",
+    )
+    first_stage_share: float | None = Field(
+        None, gt=0, lt=1, description="Share of the chain's epochs that the first stage gets; null: all stages alike."
+    )
+    path_growth: bool = Field(
+        False, description="Let `path` grow as sizes shrink: times max(1, M / (4 d)) in the stage that produces d."
+    )
+    refit: bool = Field(
+        False,
+        description="Spend half of the epochs on training queries alone, where validation chooses, and the other half "
+        "on a second fit with those choices on training and validation queries together.",
+    )
+    pull_back: bool = Field(
+        False,
+        description="Move each trained map back towards the better frozen baseline (principal axes or truncation) as "
+        "far as validation asks; all the way where it is not significantly better.",
+    )
+    gumbel_temperature: float = Field(1.0, ge=0, description="Temperature of ADS at the start of a stage; 0: no noise.")
+    final_gumbel_temperature: float = Field(0.1, ge=0, description="Temperature of ADS at the end of a stage.")
+    importance_learning_rate: float = Field(0.05, gt=0, description="Learning rate of the importance vector of ADS.")

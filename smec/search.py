@@ -10,25 +10,30 @@ Ties are broken as by trec_eval, by document id descending: rows are in the orde
 first.
 """
 
+import functools
+import itertools
 import operator
-from dataclasses import dataclass
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+from threadpoolctl import ThreadpoolController
 
 from smec.candidates import Floats, Rows, Selector, selector
 from smec.errors import SmecError
-from smec.ranked_keys import MOST_ROWS, keys_of, merge, rows_of, scores_of
+from smec.query_part import QueryPart
+from smec.ranked_keys import MOST_ROWS, rows_of, scores_of
 
 BLOCK_ROWS = 16_384
-TILE_SCORES = 1 << 24
-"""Scores held at once (64 MiB): queries are taken in parts of this many scores with the block."""
 WAITING_BYTES = 1 << 28
 """Blocks whose candidates wait to be scored exactly are kept up to this size (256 MiB)."""
-WAITING_PAIRS = 1 << 23
-NUMBERS_AT_ONCE = 1 << 15
-"""Numbers per operand of one exact scoring step: its temporaries stay in the second-level cache."""
+FEWEST_QUERIES = 32
+"""With fewer queries per thread than this the products are left to the threads of the BLAS."""
+ROUNDINGS = 1.05
+"""An inner product of d float32 terms, summed in any order, is off by at most d u |q| |c| (Higham, Accuracy and Stability
+of Numerical Algorithms, section 3.1); a few roundings more cover norms, thresholds and the exact score."""
 
 
 class Corpus(Protocol):
@@ -81,22 +86,22 @@ def exact_topk(
 class RunningTopK:
     """The best `k` documents of the blocks that were added so far.
 
-    Candidates wait with their blocks, ranked by their approximate scores, and are scored exactly when enough blocks
-    have come together: most of them have been outrun by then.
+    The queries are dealt to as many threads as the BLAS may use. Each makes its own products on one core and compares
+    them while they are in its cache, which leaves no serial part.
     """
 
     def __init__(self, queries: Floats, k: int, exclude_rows: Rows | None = None, device: str | None = None) -> None:
         """Start with no documents; `queries` is float32 (n, d), the other arguments are those of `exact_topk`."""
-        self._queries = queries
-        self._wide = queries.astype(np.float64)
-        self._norms = _norms(queries, "queries", 0)
-        self._excluded = _checked_exclusions(exclude_rows, len(queries))
-        self._exact = np.zeros((len(queries), k), dtype=np.uint64)
-        self._approximate = self._exact.copy()
-        self._floor = np.full(len(queries), -np.inf, dtype=np.float32)
+        self._dimensions = queries.shape[1]
+        self._k = k
+        first = selector(device)
+        workers = _blas_threads() if device is None else 1
+        bounds = _bounds(len(queries), first.most_queries, workers)
+        self._selectors = [first] + [selector(device) for _ in range(min(workers, len(bounds)) - 1)]
+        norms, excluded = _norms(queries, "queries", 0), _checked_exclusions(exclude_rows, len(queries))
+        self._parts = [QueryPart(queries[a:b], norms[a:b], excluded[a:b], k, first) for a, b in bounds]
         self._longest = 0.0
-        self._select: Selector = selector(queries, k, device)
-        self._waiting: list[_Waiting] = []
+        self._waiting_bytes = 0
 
     def add(self, first: int, block: NDArray[Any]) -> None:
         """Take in the documents `block` (b, d), whose rows in the corpus start at `first`.
@@ -105,95 +110,76 @@ class RunningTopK:
             SmecError: the block has another number of dimensions or a value that is not finite.
         """
         documents = self._checked(block, first)
-        count = len(self._queries)
-        if 0 in (count, self._exact.shape[1], len(documents)):
+        if 0 in (self._k, len(self._parts), len(documents)):
             return
         self._longest = max(self._longest, float(_norms(documents, "corpus", first).max()))
-        self._select.load(documents)
-        step = max(1, TILE_SCORES // len(documents))
-        for start in range(0, count, step):
-            self._select_from(slice(start, min(start + step, count)), first, documents)
-        blocks = {id(entry.documents): entry.documents.nbytes for entry in self._waiting}
-        if sum(blocks.values()) >= WAITING_BYTES:
-            self._score_waiting()
+        self._waiting_bytes += documents.nbytes
+        full = self._waiting_bytes >= WAITING_BYTES
+        error = self._longest * self._selectors[0].unit * ROUNDINGS * (self._dimensions + 16)
+        put = self._selectors[0].put(documents)
+
+        def work(part: QueryPart, by: Selector) -> None:
+            part.take(documents, put, first, error, by)
+            if full:
+                part.settle()
+
+        self._deal(work)
+        if full:
+            self._waiting_bytes = 0
 
     def result(self, k: int) -> tuple[Floats, Rows]:
         """Return scores, float32 (n, k), and rows, int64 (n, k), best first, padded with -inf and -1."""
-        self._score_waiting()
-        ordered = np.sort(self._exact, axis=1)[:, ::-1]
+        self._deal(lambda part, _: part.settle())
+        found = [part.exact for part in self._parts] or [np.zeros((0, self._k), dtype=np.uint64)]
+        ordered = np.sort(np.concatenate(found), axis=1)[:, ::-1]
         keys = np.zeros((len(ordered), k), dtype=np.uint64)
         keys[:, : ordered.shape[1]] = ordered
         return scores_of(keys), rows_of(keys)
 
     def _checked(self, block: NDArray[Any], first: int) -> Floats:
         documents = _matrix(block, "corpus")
-        if documents.shape[1] != self._queries.shape[1]:
+        if documents.shape[1] != self._dimensions:
             raise SmecError(
-                f"The queries have {self._queries.shape[1]} dimensions and the corpus has {documents.shape[1]}: they "
-                "come from different backbones or sizes. Compress or embed both in the same way."
+                f"The queries have {self._dimensions} dimensions and the corpus has {documents.shape[1]}: they come "
+                "from different backbones or sizes. Compress or embed both in the same way."
             )
         if first + len(documents) > MOST_ROWS:
             raise SmecError(f"A corpus of more than {MOST_ROWS} vectors cannot be searched in one piece; split it.")
         return documents
 
-    def _select_from(self, part: slice, first: int, documents: Floats) -> None:
-        excluded = self._excluded[part] - first
-        (hidden,) = np.nonzero((excluded >= 0) & (excluded < len(documents)) & (self._excluded[part] >= 0))
-        slack = self._slack(part)
-        owner, column, scores = self._select.passing(
-            part, self._floor[part] - 2 * slack, slack, (hidden, excluded[hidden])
-        )
-        merge(self._approximate[part], owner, keys_of(scores, column + first))
-        self._floor[part] = scores_of(self._approximate[part].min(axis=1))
-        self._waiting.append(_Waiting(documents, first, owner + part.start, column, scores))
-        if sum(len(entry.owner) for entry in self._waiting) > WAITING_PAIRS:
-            self._score_waiting()
+    def _deal(self, work: Callable[[QueryPart, Selector], None]) -> None:
+        """Call `work` for every part, in as many threads as there are selectors, with one BLAS thread each."""
+        workers = len(self._selectors)
 
-    def _score_waiting(self) -> None:
-        limit = self._floor - 2 * self._slack(slice(None))
-        for entry in self._waiting:
-            owner, column = entry.still_above(limit)
-            scores = _rescored(self._wide, entry.documents, owner, column)
-            merge(self._exact, owner, keys_of(scores, column + entry.first))
-        self._waiting.clear()
+        def turn(worker: int) -> None:
+            for part in self._parts[worker::workers]:
+                work(part, self._selectors[worker])
 
-    def _slack(self, part: slice) -> Floats:
-        """Return float32 (q,), how far an approximate score of any document so far can be from the exact one.
-
-        An inner product summed in any order is off by at most d u |q| |c| (Higham, Accuracy and Stability of Numerical
-        Algorithms, section 3.1); a few units more cover the roundings of norms, thresholds and the exact score.
-        """
-        units = 1.05 * (self._queries.shape[1] + 16)
-        return self._norms[part] * np.float32(units * self._select.unit * self._longest)
+        if workers == 1:
+            turn(0)
+            return
+        with _controller().limit(limits=1, user_api="blas"), ThreadPoolExecutor(workers) as pool:
+            list(pool.map(turn, range(workers)))
 
 
-@dataclass(frozen=True)
-class _Waiting:
-    """Candidates of one block: `owner`, `column` and approximate `scores`, all (P,), owners ascending."""
-
-    documents: Floats
-    first: int
-    owner: Rows
-    column: Rows
-    scores: Floats
-
-    def still_above(self, limit: Floats) -> tuple[Rows, Rows]:
-        keep = self.scores >= limit[self.owner]
-        return self.owner[keep], self.column[keep]
+def _bounds(queries: int, most: int, workers: int) -> list[tuple[int, int]]:
+    """Return where to cut the queries: parts of at most `most`, in a multiple of `workers` unless they would be tiny."""
+    parts = -(-queries // most)
+    if queries >= workers * FEWEST_QUERIES:
+        parts = -(-parts // workers) * workers
+    cuts = np.linspace(0, queries, parts + 1).round().astype(int).tolist()
+    return list(itertools.pairwise(cuts))
 
 
-def _rescored(queries: NDArray[np.float64], documents: Floats, owner: Rows, column: Rows) -> Floats:
-    """Return float32 (P,): for each pair the sum over d in a fixed order, because both operands are contiguous float64.
+@functools.cache
+def _controller() -> ThreadpoolController:
+    return ThreadpoolController()
 
-    The products of two float32 are exact in float64, so only the additions round.
-    """
-    scores = np.empty(len(owner), dtype=np.float32)
-    step = max(1, NUMBERS_AT_ONCE // queries.shape[1])
-    for start in range(0, len(owner), step):
-        pairs = slice(start, start + step)
-        left, right = queries[owner[pairs]], documents[column[pairs]].astype(np.float64)
-        scores[pairs] = np.einsum("pd,pd->p", left, right)
-    return scores
+
+def _blas_threads() -> int:
+    """Return how many threads the BLAS may use: the cores, or what OMP_NUM_THREADS and its like allow."""
+    threads = [library["num_threads"] for library in _controller().info() if library["user_api"] == "blas"]
+    return max(threads, default=1)
 
 
 def _positive(value: int, name: str) -> int:

@@ -1,11 +1,13 @@
 """What a compressor may learn from: frozen vectors, training judgements, mined negatives and a validation split."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from smec.basis import BasisName, principal_axes
 from smec.errors import SmecError
 from smec.judgements import Judgements
 
@@ -31,7 +33,8 @@ class TrainingData:
         positives: judgements with a grade above 0; `query_rows` index `queries`, `corpus_rows` index `documents`.
         hard_negatives: int64 (n, H), rows of `documents`, most similar first, -1 where a query has fewer.
         validation_queries: float32 (v, M), unit length.
-        validation: their judgements, indexing `validation_queries` and `documents`.
+        validation: their relevant documents, indexing `validation_queries` and `documents`.
+        validation_negatives: int64 (v, H), as `hard_negatives`.
     """
 
     queries: NDArray[np.float32]
@@ -40,11 +43,43 @@ class TrainingData:
     hard_negatives: NDArray[np.int64]
     validation_queries: NDArray[np.float32]
     validation: Judgements
+    validation_negatives: NDArray[np.int64]
 
     @property
     def width(self) -> int:
         """M, the number of dimensions of the backbone."""
         return self.documents.shape[1]
+
+    @cached_property
+    def axes(self) -> NDArray[np.float32]:
+        """The principal axes of the documents as rows, float32 (M, M), strongest first."""
+        return principal_axes(self.documents)[0]
+
+    def basis(self, name: BasisName) -> NDArray[np.float32]:
+        """Return the orthonormal rows, float32 (M, M), of a frozen basis."""
+        return np.eye(self.width, dtype=np.float32) if name == "identity" else self.axes
+
+    def merged(self) -> "TrainingData":
+        """Return the same data with the validation queries among the training queries, for a last fit."""
+        return replace(
+            self,
+            queries=np.concatenate([self.queries, self.validation_queries]),
+            positives=_joined(self.positives, self.validation),
+            hard_negatives=np.concatenate([self.hard_negatives, self.validation_negatives]),
+        )
+
+    def labelled_sample(self, count: int) -> "TrainingData":
+        """Return the same data validated on the first `count` training and validation queries, for untrained maps."""
+        whole = self.merged()
+        kept = min(count, len(whole.queries))
+        end = whole.positives.offsets[kept]
+        sample = Judgements(
+            query_rows=whole.positives.query_rows[:kept],
+            offsets=whole.positives.offsets[: kept + 1],
+            corpus_rows=whole.positives.corpus_rows[:end],
+            relevance=whole.positives.relevance[:end],
+        )
+        return replace(self, validation_queries=whole.queries[:kept], validation=sample)
 
 
 def collect(
@@ -53,6 +88,7 @@ def collect(
     training: Judgements,
     validation: Judgements,
     hard_negatives: NDArray[np.int64],
+    validation_negatives: NDArray[np.int64],
     max_documents: int,
     seed: int = 0,
 ) -> TrainingData:
@@ -62,8 +98,9 @@ def collect(
         queries: the query vectors, rows as `Judgements.query_rows` of the two splits.
         corpus: the corpus vectors.
         training: positive judgements of the training split.
-        validation: judgements of the validation split.
+        validation: positive judgements of the validation split.
         hard_negatives: int64 (len(training), H), rows of the corpus, -1 for none.
+        validation_negatives: int64 (len(validation), H).
         max_documents: a corpus larger than this is sampled; judged and mined documents are always kept.
         seed: of the sample.
 
@@ -72,12 +109,18 @@ def collect(
     """
     if len(training) == 0:
         raise SmecError("The training split has no query with a relevant document, so nothing can be learned from it.")
-    if len(hard_negatives) != len(training):
+    if len(validation) == 0:
         raise SmecError(
-            f"The mined negatives are of {len(hard_negatives)} queries, the training split has {len(training)}: they "
-            "belong to another split. Delete the negatives file and mine again."
+            "The validation split has no query with a relevant document, so nothing can be chosen. Raise "
+            "`validation_fraction` of the dataset."
         )
-    mined = hard_negatives[hard_negatives >= 0]
+    if (len(hard_negatives), len(validation_negatives)) != (len(training), len(validation)):
+        raise SmecError(
+            f"Negatives were mined for {len(hard_negatives)} training and {len(validation_negatives)} validation "
+            f"queries, the splits have {len(training)} and {len(validation)}. Delete the negatives file and mine again."
+        )
+    mined = np.concatenate([hard_negatives, validation_negatives]).ravel()
+    mined = mined[mined >= 0]
     needed = np.unique(np.concatenate([training.corpus_rows, validation.corpus_rows, mined]))
     kept = _with_sample(needed, len(corpus), max_documents, seed)
     position = np.full(len(corpus), -1, dtype=np.int64)
@@ -87,6 +130,7 @@ def collect(
         documents=corpus.gather(kept),
         positives=_reindexed(training, position),
         hard_negatives=np.where(hard_negatives >= 0, position[hard_negatives], -1),
+        validation_negatives=np.where(validation_negatives >= 0, position[validation_negatives], -1),
         validation_queries=queries.gather(validation.query_rows),
         validation=_reindexed(validation, position),
     )
@@ -108,4 +152,14 @@ def _reindexed(judgements: Judgements, position: NDArray[np.int64]) -> Judgement
         offsets=judgements.offsets,
         corpus_rows=position[judgements.corpus_rows],
         relevance=judgements.relevance,
+    )
+
+
+def _joined(first: Judgements, second: Judgements) -> Judgements:
+    count = len(first) + len(second)
+    return Judgements(
+        query_rows=np.arange(count, dtype=np.int64),
+        offsets=np.concatenate([first.offsets, second.offsets[1:] + first.offsets[-1]]),
+        corpus_rows=np.concatenate([first.corpus_rows, second.corpus_rows]),
+        relevance=np.concatenate([first.relevance, second.relevance]),
     )

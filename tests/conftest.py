@@ -39,6 +39,7 @@ def planted(queries=96, documents=160, width=32, signal=8, noise=1.0, negatives=
         hard_negatives=hard[:cut].astype(np.int64),
         validation_queries=asked[cut:],
         validation=Judgements.from_triples(rows[: queries - cut], relevant[cut:], np.ones(queries - cut)),
+        validation_negatives=hard[cut:].astype(np.int64),
     )
 
 

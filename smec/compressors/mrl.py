@@ -3,7 +3,6 @@
 import numpy as np
 from pydantic import Field
 
-from smec.basis import starting_basis
 from smec.method import FitJob, Fitted, Method, Stage
 from smec.options import CostView, SimilarityOptions
 
@@ -29,7 +28,7 @@ class Mrl(Method):
         """Train one map with the sum of the losses over all sizes."""
         from smec.joint import fit_linear_map
 
-        rows = starting_basis(job.options.basis, job.data.documents)[: max(job.sizes)]
+        rows = job.data.basis(job.options.basis)[: max(job.sizes)]
         weight, history = fit_linear_map(job, rows, job.sizes, total_epochs(job))
         stage = Stage(self.name, {"weight": weight}, {size: "weight" for size in job.sizes})
         return Fitted(stage, history.record() | {"warnings": history.warnings()})

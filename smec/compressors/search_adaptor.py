@@ -2,7 +2,6 @@
 
 from pydantic import Field
 
-from smec.basis import starting_basis
 from smec.method import FitJob, Fitted, Method, Stage
 from smec.options import SupervisedOptions
 
@@ -33,7 +32,7 @@ class SearchAdaptor(Method):
         from smec.search_adaptor import fit_adapter
 
         assert job.size is not None
-        rows = starting_basis(job.options.basis, job.data.documents)[: job.size]
+        rows = job.data.basis(job.options.basis)[: job.size]
         weight, history = fit_adapter(job, rows)
         name = f"weight{job.size}"
         stage = Stage(self.name, {name: weight}, {job.size: name})

@@ -1,7 +1,7 @@
 """SMEC as the paper has it: SMRL with sub-FC, ADS, S-XBM, rank loss with mined hard negatives and 0.1 L_unsup."""
 
 from smec.method import FitJob, Fitted, Method
-from smec.smrl import SmrlOptions, fit_stage
+from smec.options import SmrlOptions
 
 
 class Smec(Method):
@@ -13,6 +13,8 @@ class Smec(Method):
 
     def fit(self, job: FitJob) -> Fitted:
         """Fit one SMRL stage."""
+        from smec.smrl import fit_stage
+
         return fit_stage(self.name, job)
 
 

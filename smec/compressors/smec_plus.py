@@ -1,18 +1,46 @@
-"""placeholder"""
+"""SMEC+: the chain of SMEC with what measures best; docs/decisions.md gives the reason and the effect of each change."""
+
+from typing import Literal
+
+from pydantic import Field
 
 from smec.method import FitJob, Fitted, Method
-from smec.smrl import SmrlOptions, fit_stage
+from smec.options import LossChoice, SmrlOptions
+
+
+class Options(SmrlOptions):
+    """The options of `smec` with other defaults."""
+
+    loss: LossChoice = Field("infonce", description="Supervised loss.")
+    temperature: float = Field(0.06, gt=0, description="Divides the cosines in the loss.")
+    basis: Literal["identity", "pca"] = Field("pca", description="Start of the map.")
+    rotation: Literal["none", "pca"] = Field("pca", description="Rotation of the outputs before a later stage.")
+    selection: Literal["ads", "truncation", "random", "variance", "contribution"] = Field(
+        "truncation", description="After the rotation the first dimensions are the strongest."
+    )
+    alpha: float = Field(0.0, ge=0, description="Weight of L_unsup.")
+    distillation: float = Field(1.0, ge=0, description="Weight of the divergence from the first stage's similarities.")
+    random_negatives: int = Field(500, ge=0, description="Random documents in each step.")
+    path: float | None = Field(0.2, gt=0, description="Sum of the learning rates of a stage, up to the linear decay.")
+    path_growth: bool = Field(True, description="Let smaller sizes move further.")
+    final_learning_rate: float = Field(0.0, ge=0, le=1, description="Linear decay to zero.")
+    first_stage_share: float | None = Field(0.4, gt=0, lt=1, description="All later stages build on the first.")
+    keep: Literal["best", "last"] = Field("last", description="The decay replaces early stopping.")
+    refit: bool = Field(True, description="Fit again with the validation queries once the choices are made.")
+    pull_back: bool = Field(True, description="Never end below the frozen baseline.")
 
 
 class SmecPlus(Method):
-    """The paper's recipe: every default of `SmrlOptions` is the paper's where the paper says one."""
+    """The same chain, trained with InfoNCE from principal axes, distilled, pulled back and refitted."""
 
     name = "smec_plus"
     schedule = "chain"
-    Options = SmrlOptions
+    Options = Options
 
     def fit(self, job: FitJob) -> Fitted:
         """Fit one SMRL stage."""
+        from smec.smrl import fit_stage
+
         return fit_stage(self.name, job)
 
 

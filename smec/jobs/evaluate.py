@@ -10,26 +10,27 @@ from smec.compressors import method_named
 from smec.datasets import reading
 from smec.evaluation import evaluate
 from smec.files import atomic_path
+from smec.jobs.stores import open_stores
 from smec.method import Stage
 from smec.self_retrieval import excluded_rows
-from smec.store import EmbeddingStore
 
 
 def run(spec: Mapping[str, Any], data: Path, embeddings: Path, stages: Sequence[Path], output: Path) -> None:
     """Write per-query scores as parquet: query_id, dim, metric, value.
 
     Args:
-        spec: `method`, `sizes`, `block_rows`.
+        spec: `method`, `backbone` settings, `sizes`, `block_rows`.
         data: folder of the dataset.
         embeddings: folder that holds the stores `queries` and `corpus`.
         stages: the run's stage files, in order.
         output: the parquet file.
     """
     compressor = method_named(spec["method"]).compressor([Stage.load(path) for path in stages])
+    queries, corpus = open_stores(data, embeddings, spec["backbone"])
     table = evaluate(
         compressor,
-        EmbeddingStore.open(embeddings / "queries"),
-        EmbeddingStore.open(embeddings / "corpus"),
+        queries,
+        corpus,
         reading.judgements(data, "test"),
         reading.ids(data, "queries"),
         tuple(spec["sizes"]),

@@ -10,14 +10,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
+from safetensors.numpy import load_file
 
 from smec.compressors import method_named
 from smec.datasets import reading
 from smec.files import write_json
+from smec.jobs.stores import open_stores
 from smec.method import FitJob, Stage
 from smec.settings import validated
-from smec.store import EmbeddingStore
 from smec.training_data import TrainingData, collect
 
 LOGGER = logging.getLogger(__name__)
@@ -31,7 +31,7 @@ def run(
     """Fit a stage and write `compressor.safetensors` and `record.json` to the folder of `output`.
 
     Args:
-        spec: `method`, resolved `options`, `sizes`, `size` (None for all at once), `seed`, `max_documents`.
+        spec: `method`, `backbone` settings, resolved `options`, `sizes`, `size` (None for all at once), `seed`, `max_documents`.
         data: folder of the dataset.
         embeddings: folder that holds the stores `queries` and `corpus`.
         negatives: mined negatives of the training queries.
@@ -41,7 +41,7 @@ def run(
     began = time.perf_counter()
     method = method_named(spec["method"])
     job = FitJob(
-        data=training_data(data, embeddings, negatives, spec["max_documents"]),
+        data=training_data(data, embeddings, spec["backbone"], negatives, spec["max_documents"]),
         sizes=tuple(spec["sizes"]),
         size=spec["size"],
         options=validated(method.Options, spec["options"], f"The options of {spec['method']}"),
@@ -63,14 +63,19 @@ def run(
     write_json(output.with_name("record.json"), record)
 
 
-def training_data(data: Path, embeddings: Path, negatives: Path, max_documents: int) -> TrainingData:
+def training_data(
+    data: Path, embeddings: Path, backbone: Mapping[str, Any], negatives: Path, max_documents: int
+) -> TrainingData:
     """Read what training may see from the files of the workflow."""
+    queries, corpus = open_stores(data, embeddings, backbone)
+    mined = load_file(negatives)
     return collect(
-        queries=EmbeddingStore.open(embeddings / "queries"),
-        corpus=EmbeddingStore.open(embeddings / "corpus"),
+        queries=queries,
+        corpus=corpus,
         training=reading.judgements(data, "train").positives(),
         validation=reading.judgements(data, "validation").positives(),
-        hard_negatives=np.load(negatives, allow_pickle=False),
+        hard_negatives=mined["train"],
+        validation_negatives=mined["validation"],
         max_documents=max_documents,
     )
 

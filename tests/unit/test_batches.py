@@ -26,7 +26,7 @@ def data(negatives=3):
     queries, documents = unit(rng.normal(size=(QUERIES, 6))), unit(rng.normal(size=(DOCUMENTS, 6)))
     table = np.zeros((QUERIES, DOCUMENTS))
     table[pairs[:, 0], pairs[:, 1]] = grades
-    return TrainingData(queries, documents, judgements, hard, queries, judgements), table
+    return TrainingData(queries, documents, judgements, hard, queries, judgements, hard), table
 
 
 def rows_of(vectors, among):

@@ -32,13 +32,17 @@ rule mine:
         corpus="results/embeddings/{dataset}/{backbone}/corpus/manifest.json",
         queries="results/embeddings/{dataset}/{backbone}/queries/manifest.json",
     output:
-        "results/negatives/{dataset}/{backbone}.npy",
+        "results/negatives/{dataset}/{backbone}.safetensors",
     log:
         "results/logs/mine/{dataset}.{backbone}.log",
     conda:
         "../../envs/cpu.yaml"
     params:
-        spec=as_spec(count=CONFIG.mined_negatives, block_rows=CONFIG.search_block_rows),
+        spec=lambda w: as_spec(
+            backbone=CONFIG.backbones[w.backbone],
+            count=CONFIG.mined_negatives,
+            block_rows=CONFIG.search_block_rows,
+        ),
         embeddings=subpath(input.corpus, ancestor=2),
         code=source_hash("smec.jobs.mine"),
     shell:

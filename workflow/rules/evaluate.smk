@@ -14,6 +14,7 @@ rule evaluate:
     params:
         spec=lambda w: as_spec(
             method=CONFIG.method_of(w.method),
+            backbone=CONFIG.backbones[w.backbone],
             sizes=sizes_of(w),
             block_rows=CONFIG.search_block_rows,
         ),

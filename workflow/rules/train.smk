@@ -3,7 +3,7 @@ rule train:
         data="results/data/{dataset}/manifest.json",
         corpus="results/embeddings/{dataset}/{backbone}/corpus/manifest.json",
         queries="results/embeddings/{dataset}/{backbone}/queries/manifest.json",
-        negatives="results/negatives/{dataset}/{backbone}.npy",
+        negatives="results/negatives/{dataset}/{backbone}.safetensors",
         previous=previous_stage,
     output:
         stage=f"{RUN}/{{stage}}/compressor.safetensors",
@@ -20,6 +20,7 @@ rule train:
     params:
         spec=lambda w: as_spec(
             method=CONFIG.method_of(w.method),
+            backbone=CONFIG.backbones[w.backbone],
             options=CONFIG.options_of(w.method),
             sizes=sizes_of(w),
             size=size_of(w.stage),

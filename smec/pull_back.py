@@ -1,0 +1,117 @@
+"""Pulling a trained map back towards the frozen space, as far as the validation queries ask.
+
+With few or noisy labels a trained map can end below the frozen baseline that it started from. The map is therefore
+compared with the better of two frozen baselines of its size, principal axes and truncation, on queries that it was not
+trained on, and mixed with it. Where no mixture is significantly better than the baseline, the baseline itself is kept.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from scipy.special import stdtr
+
+from smec.basis import BasisName
+from smec.training_data import TrainingData
+from smec.validation import ValidationSet
+
+SHARES = (1.0, 0.75, 0.5, 0.25)
+"""Shares of the trained map that are tried; 0, the baseline, is what remains."""
+
+SIGNIFICANCE = 0.05
+LABELLED_QUERIES = 2000
+"""Training queries that are used, at most, to choose between two baselines that no label has touched."""
+
+
+@dataclass(frozen=True)
+class PullBack:
+    """How much of a trained map is kept: `share` of it, the rest of the baseline `basis`."""
+
+    basis: BasisName
+    share: float
+
+    def apply(
+        self, trained: NDArray[np.float32], data: TrainingData
+    ) -> NDArray[np.float32]:
+        """Return the mixture, float32 (d, M), of a trained map, float32 (d, M), and the baseline of its size."""
+        if self.share == 1.0:
+            return trained
+        baseline = baseline_rows(self.basis, data, len(trained))
+        mixed = self.share * aligned(trained, baseline, data.documents) + (1 - self.share) * baseline
+        return mixed.astype(np.float32)
+
+
+def aligned(
+    trained: NDArray[np.float32], baseline: NDArray[np.float32], documents: NDArray[np.float32]
+) -> NDArray[np.float32]:
+    """Rotate and scale the outputs of `trained` so that they lie as near to those of `baseline` as they can.
+
+    Neither changes a cosine. Rotation: orthogonal Procrustes on the outputs of the documents (Schoenemann 1966).
+
+    Args:
+        trained: float32 (d, M).
+        baseline: float32 (d, M).
+        documents: float32 (N, M).
+
+    Returns:
+        float32 (d, M).
+    """
+    outputs, targets = documents @ trained.T, documents @ baseline.T
+    left, _, right = np.linalg.svd((targets.T @ outputs).astype(np.float64))
+    scale = np.linalg.norm(targets) / max(float(np.linalg.norm(outputs)), 1e-12)
+    rotated: NDArray[np.float32] = (scale * (left @ right) @ trained).astype(np.float32)
+    return rotated
+
+
+def better_baseline(data: TrainingData, size: int) -> BasisName:
+    """Return the frozen baseline that serves a size better: principal axes, unless truncation is clearly better.
+
+    No label has touched either, so the training queries count as well as the validation queries. Truncation has to be
+    ahead by more than one standard error.
+    """
+    if size >= data.width:
+        return "identity"
+    judged = ValidationSet(data.labelled_sample(LABELLED_QUERIES), torch.device("cpu"))
+    ahead = _scores(judged, baseline_rows("identity", data, size)) - _scores(judged, baseline_rows("pca", data, size))
+    return "identity" if ahead.mean() > _standard_error(ahead) else "pca"
+
+
+def baseline_rows(basis: BasisName, data: TrainingData, size: int) -> NDArray[np.float32]:
+    """Return the baseline's map, float32 (size, M)."""
+    return data.basis(basis)[:size]
+
+
+def choose(trained: NDArray[np.float32], data: TrainingData, validation: ValidationSet) -> PullBack:
+    """Choose the mixture that the validation queries like best, or the baseline if none beats it significantly.
+
+    Significance: one-sided paired t-test over the validation queries, p < 0.05.
+
+    Args:
+        trained: float32 (d, M).
+        data: training data, for the baselines.
+        validation: queries that `trained` has not seen.
+    """
+    size = len(trained)
+    basis = better_baseline(data, size)
+    reference = _scores(validation, baseline_rows(basis, data, size))
+    scores = {share: _scores(validation, PullBack(basis, share).apply(trained, data)) for share in SHARES}
+    best = max(SHARES, key=lambda share: scores[share].mean())
+    return PullBack(basis, best if _significantly_above(scores[best], reference) else 0.0)
+
+
+def _scores(validation: ValidationSet, weight: NDArray[np.float32]) -> NDArray[np.float64]:
+    map_ = torch.from_numpy(weight).to(validation.queries.device)
+    return validation.per_query(lambda x: x @ map_.T)[0]
+
+
+def _significantly_above(scores: NDArray[np.float64], reference: NDArray[np.float64]) -> bool:
+    difference = scores - reference
+    error = _standard_error(difference)
+    if len(difference) < 2 or error == 0:
+        return False
+    return bool(stdtr(len(difference) - 1, -difference.mean() / error) < SIGNIFICANCE)
+
+
+def _standard_error(values: NDArray[np.float64]) -> float:
+    return float(values.std(ddof=1) / np.sqrt(len(values))) if len(values) > 1 else 0.0

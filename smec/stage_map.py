@@ -1,0 +1,106 @@
+"""The trainable part of an SMRL stage: a map, and the choice among its rows."""
+
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from smec.linear import normalized
+from smec.options import SmrlOptions
+from smec.selection import AdaptiveSelection, fixed_selection, selection_entropy
+from smec.training_data import TrainingData
+
+
+class StageMap(nn.Module):
+    """The map of one stage and the choice among its rows."""
+
+    below: Tensor | None
+    fixed_mask: Tensor | None
+
+    def __init__(self, layer: Tensor, below: Tensor | None, selection: AdaptiveSelection | Tensor) -> None:
+        """Train `layer`, float (d, M); or float (d, d) on top of the frozen `below`, float (d, M).
+
+        Args:
+            layer: the start.
+            below: what lies under a stacked layer, None where the layer reads the frozen vectors.
+            selection: learned, or a fixed mask, float (d,).
+        """
+        super().__init__()
+        self.layer = nn.Parameter(layer)
+        self.register_buffer("below", below)
+        self.adaptive = selection if isinstance(selection, AdaptiveSelection) else None
+        self.register_buffer("fixed_mask", None if isinstance(selection, AdaptiveSelection) else selection)
+
+    def weight(self) -> Tensor:
+        """Return the map that reads the frozen vectors, float (d, M)."""
+        return self.layer if self.below is None else self.layer @ self.below
+
+    def mask(self, temperature: float = 0.0, generator: torch.Generator | None = None) -> Tensor:
+        """Return the factor of each row, float (d,)."""
+        if self.adaptive is not None:
+            return self.adaptive(temperature, generator)
+        assert self.fixed_mask is not None
+        return self.fixed_mask
+
+    @torch.no_grad()
+    def kept_rows(self) -> Tensor:
+        """Return the selected rows, int64 (k,), ascending, so that an order of the rows survives a stage."""
+        return self.mask().nonzero().flatten()
+
+
+def build_stage_map(
+    options: SmrlOptions, data: TrainingData, rows: NDArray[np.float32], keep: int, seed: int
+) -> StageMap:
+    """Return the map of a stage as it stands before training.
+
+    Args:
+        options: `projection` and `selection` matter here.
+        data: what fixed selection rules look at.
+        rows: float32 (d, M), where the stage starts.
+        keep: how many of the d rows are selected.
+        seed: of a random selection.
+    """
+    stacked = options.projection == "stacked"
+    start = torch.from_numpy(rows.copy())
+    layer, below = (torch.eye(len(rows)), start) if stacked else (start, None)
+    if options.selection == "ads":
+        return StageMap(layer, below, AdaptiveSelection(_starting_importance(options, data, rows), keep))
+    chosen = fixed_selection(options.selection, keep, *_evidence(data, rows), seed=seed)
+    return StageMap(layer, below, torch.zeros(len(rows)).index_fill(0, torch.from_numpy(chosen), 1.0))
+
+
+class SelectionTrace:
+    """How the selection of a stage develops, epoch by epoch."""
+
+    def __init__(self, stage_map: StageMap) -> None:
+        self._map = stage_map
+        self._last = stage_map.kept_rows()
+
+    def observe(self) -> dict[str, Any]:
+        """Return the share of kept dimensions that changed since the last call, and the entropy of the choice."""
+        kept = self._map.kept_rows()
+        changed = 1.0 - float(torch.isin(kept, self._last).float().mean())
+        self._last = kept
+        if self._map.adaptive is None:
+            return {"changed": changed, "entropy": 0.0}
+        importance = self._map.adaptive.importance.detach().cpu().numpy()
+        return {"changed": changed, "entropy": selection_entropy(importance, len(kept))}
+
+
+def _starting_importance(options: SmrlOptions, data: TrainingData, rows: NDArray[np.float32]) -> Tensor:
+    return torch.zeros(len(rows))
+
+
+def _evidence(data: TrainingData, rows: NDArray[np.float32]) -> tuple[NDArray[np.float32], ...]:
+    """Outputs of the queries, of the documents, and of each query's first relevant document and hardest negative."""
+    mined = data.hard_negatives[:, 0] if data.hard_negatives.shape[1] else np.full(len(data.queries), -1)
+    usable = mined >= 0
+    relevant = data.positives.corpus_rows[data.positives.offsets[:-1]]
+    return (
+        normalized(data.queries[usable] @ rows.T),
+        normalized(data.documents @ rows.T),
+        normalized(data.documents[relevant[usable]] @ rows.T),
+        normalized(data.documents[mined[usable]] @ rows.T),
+    )
