@@ -18,6 +18,8 @@ from smec.files import atomic_path
 from smec.settings import Settings
 from smec.training_data import TrainingData
 
+METADATA_ENTRY = "smec"
+
 Schedule = Literal["chain", "per_size", "joint"]
 """How the sizes of a method depend on each other.
 
@@ -58,7 +60,9 @@ class Stage:
         """Write atomically; equal stages give equal bytes."""
         from safetensors.numpy import save_file
 
-        metadata = {"method": self.method, "outputs": json.dumps({str(k): v for k, v in self.outputs.items()})}
+        # One entry, because safetensors writes several in an order that differs from run to run.
+        described = {"method": self.method, "outputs": {str(size): name for size, name in self.outputs.items()}}
+        metadata = {METADATA_ENTRY: json.dumps(described)}
         with atomic_path(path) as temporary:
             save_file({k: np.ascontiguousarray(v) for k, v in self.tensors.items()}, temporary, metadata=metadata)
 
@@ -76,11 +80,13 @@ class Stage:
                 metadata = stored.metadata() or {}
                 tensors = {name: stored.get_tensor(name) for name in sorted(stored.keys())}
         except (OSError, SafetensorError) as error:
-            raise SmecError(f"{path} cannot be read as a compressor ({error}). Delete it and train it again.") from error
-        if not {"method", "outputs"} <= metadata.keys():
+            told = f"{path} cannot be read as a compressor ({error}). Delete it and train it again."
+            raise SmecError(told) from error
+        if METADATA_ENTRY not in metadata:
             raise SmecError(f"{path} is a safetensors file, but not one that smec wrote: it names no method.")
-        outputs = {int(size): name for size, name in json.loads(metadata["outputs"]).items()}
-        return Stage(method=metadata["method"], tensors=tensors, outputs=outputs)
+        described = json.loads(metadata[METADATA_ENTRY])
+        outputs = {int(size): name for size, name in described["outputs"].items()}
+        return Stage(method=described["method"], tensors=tensors, outputs=outputs)
 
 
 @dataclass(frozen=True)
