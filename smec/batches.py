@@ -58,7 +58,7 @@ class BatchSampler:
     def epoch(self) -> Iterator[Batch]:
         """Yield the batches of one epoch."""
         order = torch.randperm(len(self._queries), generator=self.generator)
-        for queries in order.split(self.batch_size):
+        for queries in torch.split(order, self.batch_size):
             yield self._batch(queries)
 
     def _batch(self, queries: Tensor) -> Batch:
@@ -68,7 +68,7 @@ class BatchSampler:
         positives = self._positive_rows[starts + drawn]
         negatives = self._draw_hard_negatives(queries)
         others = torch.randint(len(self._place), (self._random_negatives,), generator=self.generator)
-        rows = torch.cat([positives, negatives[negatives >= 0], others]).unique()
+        rows = torch.unique(torch.cat([positives, negatives[negatives >= 0], others]))
         device = self._queries.device
         return Batch(
             queries=self._queries[queries.to(device)],

@@ -137,8 +137,8 @@ def _check_sizes(config: Config, experiment: Experiment) -> None:
     width = _within(where, lambda: backbones.parse(config.backbones[experiment.backbone])).dim
     if experiment.sizes[0] > width:
         raise SmecError(
-            f"The experiment on {experiment.dataset} asks for {experiment.sizes[0]} dimensions, but {where} has {width}. "
-            "Remove the sizes above the backbone's width."
+            f"The experiment on {experiment.dataset} asks for {experiment.sizes[0]} dimensions, but {where} has "
+            f"{width}. Remove the sizes above the backbone's width."
         )
 
 

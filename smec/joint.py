@@ -1,20 +1,26 @@
 """Training of one linear map with the losses of several sizes at once, each size being the first rows of the map."""
 
-from collections.abc import Callable
-
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from smec.batches import Batch, BatchSampler
+from smec.memory import SelectiveMemory
 from smec.method import FitJob
 from smec.objective import MatryoshkaObjective
 from smec.options import SupervisedOptions
 from smec.training import History, Plan, Trainer, training_device
 from smec.validation import ValidationSet
 
-Penalty = Callable[[Tensor, Batch], Tensor]
+
+class _LinearMap(nn.Module):
+    """What learns, and the memory, which is part of the state of a checkpoint."""
+
+    def __init__(self, rows: Tensor, memory: SelectiveMemory | None) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(rows.clone())
+        self.memory = memory
 
 
 def plan_of(options: SupervisedOptions, epochs: int) -> Plan:
@@ -45,9 +51,7 @@ def fit_linear_map(
     """
     device = training_device()
     objective = MatryoshkaObjective(job.options, job.data.width, device)
-    module = nn.Module()
-    module.weight = nn.Parameter(torch.from_numpy(rows.copy()).to(device))
-    module.memory = objective.memory
+    module = _LinearMap(torch.from_numpy(rows).to(device), objective.memory)
     masks = [_prefix(size, len(rows), device) for size in sizes]
     sampler = BatchSampler(job.data, job.options, job.seed, device)
     validation = ValidationSet(job.data, device)

@@ -13,7 +13,8 @@ from smec.method import Stage
 def normalized(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
     """Return the rows of `vectors` (n, d) at unit length; a zero row stays zero."""
     norms = np.sqrt(np.einsum("ij,ij->i", vectors, vectors))[:, None]
-    return vectors / np.maximum(norms, np.finfo(np.float32).tiny)
+    unit: NDArray[np.float32] = vectors / np.maximum(norms, np.finfo(np.float32).tiny)
+    return unit
 
 
 def truncated(vectors: NDArray[np.float32], size: int) -> NDArray[np.float32]:

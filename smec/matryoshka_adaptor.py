@@ -41,7 +41,9 @@ class _Adapter(nn.Module):
 class _DocumentSampler:
     """Passes over the documents in batches, as many per epoch as the labelled phase has."""
 
-    def __init__(self, data: TrainingData, batch_size: int, steps_per_epoch: int, seed: int, device: torch.device) -> None:
+    def __init__(
+        self, data: TrainingData, batch_size: int, steps_per_epoch: int, seed: int, device: torch.device
+    ) -> None:
         self.generator = torch.Generator().manual_seed(seed)
         self.steps_per_epoch = steps_per_epoch
         self._documents = torch.from_numpy(data.documents)
@@ -81,7 +83,8 @@ def fit_adapter(job: FitJob) -> tuple[dict[str, NDArray[np.float32]], dict[str, 
     def supervised(batch: Batch, done: float) -> Tensor:
         queries, documents = adapter(batch.queries), adapter(batch.documents)
         ranked = [supervised_loss(queries[:, :m], documents[:, :m], batch, options) for m in sizes]
-        return unsupervised(batch, done) + options.supervised_weight * torch.stack(ranked).sum()
+        total: Tensor = unsupervised(batch, done) + options.supervised_weight * torch.stack(ranked).sum()
+        return total
 
     def validate() -> float:
         return float(np.mean(validation.ndcg(adapter, sizes)))

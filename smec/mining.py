@@ -1,16 +1,15 @@
-"""Hard negatives: for each training query the most similar documents of the frozen space that are not judged relevant."""
+"""Hard negatives: the documents of the frozen space that are most similar to a query and not judged relevant."""
 
 import numpy as np
 from numpy.typing import NDArray
 
 from smec.judgements import Judgements
-from smec.search import exact_topk
-from smec.training_data import VectorSource
+from smec.search import Corpus, exact_topk
 
 
 def mine_hard_negatives(
     queries: NDArray[np.float32],
-    corpus: VectorSource,
+    corpus: Corpus,
     positives: Judgements,
     count: int,
     exclude_rows: NDArray[np.int64] | None = None,

@@ -31,9 +31,7 @@ class PullBack:
     basis: BasisName
     share: float
 
-    def apply(
-        self, trained: NDArray[np.float32], data: TrainingData
-    ) -> NDArray[np.float32]:
+    def apply(self, trained: NDArray[np.float32], data: TrainingData) -> NDArray[np.float32]:
         """Return the mixture, float32 (d, M), of a trained map, float32 (d, M), and the baseline of its size."""
         if self.share == 1.0:
             return trained

@@ -53,7 +53,7 @@ def fit_adapter(job: FitJob, rows: NDArray[np.float32]) -> tuple[NDArray[np.floa
         return total
 
     def validate() -> float:
-        return validation.ndcg(lambda x: x @ adapter.weight.T)[0]
+        return validation.ndcg_of(adapter.weight)
 
     plan = plan_of(options, options.epochs)
     history = Trainer(adapter, loss, sampler, plan, validate).run(job.checkpoint)

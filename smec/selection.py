@@ -101,10 +101,11 @@ def fixed_selection(
         int64 (keep,), most important dimension first.
     """
     width = query_outputs.shape[1]
+    importance: NDArray[np.float64]
     if rule == "truncation":
         importance = -np.arange(width, dtype=np.float64)
     elif rule == "random":
-        importance = np.random.default_rng(seed).random(width)
+        importance = np.random.default_rng(seed).random((width,))
     elif rule == "variance":
         importance = document_outputs.var(axis=0, dtype=np.float64)
     elif rule == "contribution":

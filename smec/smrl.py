@@ -100,7 +100,7 @@ def commitment_warnings(notes: list[dict[str, Any]]) -> list[str]:
         )
     late = [note["changed"] for note in notes[math.ceil(SETTLED_SHARE * len(notes)) :]]
     if late and max(late) > SETTLED_CHANGE:
-        warnings.append(f"the selection still changes: {max(late):.0%} of the kept dimensions in one of the last epochs")
+        warnings.append(f"the selection still changes: {max(late):.0%} of the kept dimensions in a late epoch")
     return warnings
 
 
@@ -123,7 +123,7 @@ def _train(job: FitJob, start: NDArray[np.float32], data: TrainingData, keep: st
     def validate() -> float:
         weight, kept = stage_map.weight().detach(), stage_map.kept_rows()
         served = [weight[kept]] if job.previous is not None else [weight, weight[kept]]
-        return float(np.mean([validation.ndcg(lambda x, w=w: x @ w.T)[0] for w in served]))
+        return float(np.mean([validation.ndcg_of(rows) for rows in served]))
 
     trainer = Trainer(stage_map, loss, sampler, _plan(job, keep), validate, SelectionTrace(stage_map).observe)
     history = trainer.run(job.checkpoint)

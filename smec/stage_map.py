@@ -8,9 +8,12 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from smec.linear import normalized
+from smec.memory import SelectiveMemory
 from smec.options import SmrlOptions
 from smec.selection import AdaptiveSelection, fixed_selection, selection_entropy
 from smec.training_data import TrainingData
+
+_Evidence = tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]
 
 
 class StageMap(nn.Module):
@@ -18,6 +21,7 @@ class StageMap(nn.Module):
 
     below: Tensor | None
     fixed_mask: Tensor | None
+    memory: SelectiveMemory | None
 
     def __init__(self, layer: Tensor, below: Tensor | None, selection: AdaptiveSelection | Tensor) -> None:
         """Train `layer`, float (d, M); or float (d, d) on top of the frozen `below`, float (d, M).
@@ -30,6 +34,7 @@ class StageMap(nn.Module):
         super().__init__()
         self.layer = nn.Parameter(layer)
         self.register_buffer("below", below)
+        self.memory = None  # set to the memory of the objective, which is part of the state of a checkpoint
         self.adaptive = selection if isinstance(selection, AdaptiveSelection) else None
         self.register_buffer("fixed_mask", None if isinstance(selection, AdaptiveSelection) else selection)
 
@@ -40,7 +45,8 @@ class StageMap(nn.Module):
     def mask(self, temperature: float = 0.0, generator: torch.Generator | None = None) -> Tensor:
         """Return the factor of each row, float (d,)."""
         if self.adaptive is not None:
-            return self.adaptive(temperature, generator)
+            mask: Tensor = self.adaptive(temperature, generator)
+            return mask
         assert self.fixed_mask is not None
         return self.fixed_mask
 
@@ -66,7 +72,7 @@ def build_stage_map(
     start = torch.from_numpy(rows.copy())
     layer, below = (torch.eye(len(rows)), start) if stacked else (start, None)
     if options.selection == "ads":
-        return StageMap(layer, below, AdaptiveSelection(_starting_importance(options, data, rows), keep))
+        return StageMap(layer, below, AdaptiveSelection(torch.zeros(len(rows)), keep))
     chosen = fixed_selection(options.selection, keep, *_evidence(data, rows), seed=seed)
     return StageMap(layer, below, torch.zeros(len(rows)).index_fill(0, torch.from_numpy(chosen), 1.0))
 
@@ -89,11 +95,7 @@ class SelectionTrace:
         return {"changed": changed, "entropy": selection_entropy(importance, len(kept))}
 
 
-def _starting_importance(options: SmrlOptions, data: TrainingData, rows: NDArray[np.float32]) -> Tensor:
-    return torch.zeros(len(rows))
-
-
-def _evidence(data: TrainingData, rows: NDArray[np.float32]) -> tuple[NDArray[np.float32], ...]:
+def _evidence(data: TrainingData, rows: NDArray[np.float32]) -> _Evidence:
     """Outputs of the queries, of the documents, and of each query's first relevant document and hardest negative."""
     mined = data.hard_negatives[:, 0] if data.hard_negatives.shape[1] else np.full(len(data.queries), -1)
     usable = mined >= 0

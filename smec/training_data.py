@@ -48,7 +48,8 @@ class TrainingData:
     @property
     def width(self) -> int:
         """M, the number of dimensions of the backbone."""
-        return self.documents.shape[1]
+        width: int = self.documents.shape[1]
+        return width
 
     @cached_property
     def axes(self) -> NDArray[np.float32]:

@@ -42,6 +42,10 @@ class ValidationSet:
         """
         return [float(scores.mean()) for scores in self.per_query(project, sizes)]
 
+    def ndcg_of(self, weight: Tensor) -> float:
+        """Return the mean nDCG@10 of a linear map, float (d, M)."""
+        return self.ndcg(lambda vectors: vectors @ weight.T)[0]
+
     @torch.no_grad()
     def per_query(
         self, project: Callable[[Tensor], Tensor], sizes: tuple[int, ...] | None = None
@@ -54,7 +58,8 @@ class ValidationSet:
     def _ndcg_of(self, queries: Tensor, documents: Tensor) -> NDArray[np.float64]:
         documents = functional.normalize(documents)
         count = min(CUTOFF, len(documents))
-        found = [(block @ documents.T).topk(count, dim=1).indices.cpu() for block in queries.split(QUERY_BLOCK)]
+        blocks = torch.split(queries, QUERY_BLOCK)
+        found = [(block @ documents.T).topk(count, dim=1).indices.cpu() for block in blocks]
         return self._judged.ndcg(torch.cat(found).numpy())
 
 
@@ -82,4 +87,5 @@ class _JudgedPairs:
 
 def discount(rank: NDArray[np.integer]) -> NDArray[np.float64]:
     """Return `1 / log2(rank + 2)` for ranks that start at 0 (trec_eval's nDCG: linear gain)."""
-    return 1.0 / np.log2(rank + 2.0)
+    discounts: NDArray[np.float64] = 1.0 / np.log2(rank + 2.0)
+    return discounts

@@ -1,6 +1,5 @@
 """Parallel Matryoshka learning: one map, the losses of all sizes at once (the paper's MRL baseline)."""
 
-import numpy as np
 from pydantic import Field
 
 from smec.method import FitJob, Fitted, Method, Stage

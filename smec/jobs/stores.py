@@ -9,9 +9,7 @@ from smec.embedding import expected_key
 from smec.store import EmbeddingStore
 
 
-def open_stores(
-    data: Path, embeddings: Path, backbone: Mapping[str, Any]
-) -> tuple[EmbeddingStore, EmbeddingStore]:
+def open_stores(data: Path, embeddings: Path, backbone: Mapping[str, Any]) -> tuple[EmbeddingStore, EmbeddingStore]:
     """Return the stores of the queries and of the corpus.
 
     Args:

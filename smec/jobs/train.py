@@ -31,7 +31,8 @@ def run(
     """Fit a stage and write `compressor.safetensors` and `record.json` to the folder of `output`.
 
     Args:
-        spec: `method`, `backbone` settings, resolved `options`, `sizes`, `size` (None for all at once), `seed`, `max_documents`.
+        spec: `method`, `backbone` settings, resolved `options`, `sizes`, `size` (None for all at once), `seed` and
+            `max_documents`.
         data: folder of the dataset.
         embeddings: folder that holds the stores `queries` and `corpus`.
         negatives: mined negatives of the training queries.

@@ -57,7 +57,9 @@ def test_similarity_loss_by_hand():
 
 @pytest.mark.parametrize("name", SUPERVISED_LOSSES)
 @pytest.mark.parametrize(
-    "relevance", [torch.zeros(2, 3), torch.ones(2, 3), torch.tensor([[1.0, 0, 0], [0, 0, 0]])], ids=["none", "all", "one"]
+    "relevance",
+    [torch.zeros(2, 3), torch.ones(2, 3), torch.tensor([[1.0, 0, 0], [0, 0, 0]])],
+    ids=["none", "all", "one"],
 )
 def test_degenerate_batches_give_a_finite_loss_and_gradient(name, relevance):
     scores = SCORES.clone().requires_grad_()

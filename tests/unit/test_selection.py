@@ -63,9 +63,7 @@ def outputs():
     return queries, documents, positives, negatives
 
 
-@pytest.mark.parametrize(
-    ("rule", "expected"), [("truncation", [0, 1]), ("variance", [1, 2]), ("contribution", [2, 0])]
-)
+@pytest.mark.parametrize(("rule", "expected"), [("truncation", [0, 1]), ("variance", [1, 2]), ("contribution", [2, 0])])
 def test_fixed_rules_by_hand(rule, expected):
     assert fixed_selection(rule, 2, *outputs(), seed=0).tolist() == expected
 

@@ -81,8 +81,8 @@ def test_a_killed_run_goes_on_bitwise(planted_data, tmp_path, monkeypatch, avera
 def test_best_keeps_the_start_when_training_only_harms(planted_data):
     harmful = trainer(planted_data, loss=None)
     start = harmful.module.weight.detach().clone()
-    harmful.loss = lambda batch, done: (batch.queries @ harmful.module.weight.T).square().sum() * 0 - (
-        harmful.module.weight[:, 0].sum()
+    harmful.loss = lambda batch, done: (
+        (batch.queries @ harmful.module.weight.T).square().sum() * 0 - (harmful.module.weight[:, 0].sum())
     )
     scores = iter([1.0, *[0.5] * 10])
     harmful.validate = lambda: next(scores)
