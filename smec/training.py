@@ -160,7 +160,7 @@ class Trainer:
                 group["lr"] = rate * self._decay(done)
             self.optimizer.zero_grad(set_to_none=True)
             loss = self.loss(batch, done)
-            loss.backward()
+            torch.autograd.backward(loss)
             norms.append(_gradient_norm(self._learned))
             self.optimizer.step()
             self._update_average()
@@ -246,4 +246,5 @@ def _under(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
 
 def _gradient_norm(parameters: dict[str, nn.Parameter]) -> Tensor:
     gradients = [value.grad for value in parameters.values() if value.grad is not None]
-    return torch.linalg.vector_norm(torch.stack([torch.linalg.vector_norm(g) for g in gradients]))
+    norm: Tensor = torch.linalg.vector_norm(torch.stack([torch.linalg.vector_norm(g) for g in gradients]))
+    return norm
