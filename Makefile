@@ -26,7 +26,7 @@ run: setup ## compute every table and figure of config/config.yaml
 	@echo "run: snakemake --cores all"
 	snakemake --cores all --quiet rules host reason
 	snakemake --report results/report.html --quiet all
-	@$(BIN)/python -m smec summary
+	@$(BIN)/python -m smec summary results/tables/*.csv
 
 test: setup ## all tests
 	@echo "test: pytest"

@@ -31,8 +31,8 @@ class Batch:
 class BatchSampler:
     """Draws batches from training data held on one device.
 
-    An epoch passes once over the queries in random order and draws one relevant document for each. The last batch of
-    an epoch may be smaller. All randomness comes from `generator`, whose state is part of a checkpoint.
+    An epoch passes once over the queries in random order and draws one relevant document for each. Its batches are of
+    equal size, up to one: a small last batch would move a map as far as a full one, on less evidence. All randomness comes from `generator`, whose state is part of a checkpoint.
     """
 
     def __init__(self, data: TrainingData, options: SupervisedOptions, seed: int, device: torch.device) -> None:
@@ -58,7 +58,7 @@ class BatchSampler:
     def epoch(self) -> Iterator[Batch]:
         """Yield the batches of one epoch."""
         order = torch.randperm(len(self._queries), generator=self.generator)
-        for queries in torch.split(order, self.batch_size):
+        for queries in torch.tensor_split(order, self.steps_per_epoch):
             yield self._batch(queries)
 
     def _batch(self, queries: Tensor) -> Batch:

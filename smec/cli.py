@@ -90,14 +90,24 @@ def table(
 
 @app.command()
 def figure(
-    spec: Spec,
-    scores: Annotated[list[Path], typer.Argument(help="Per-query score files of the methods to compare.")],
+    table: Annotated[Path, typer.Argument(help="The .csv file of a table.")],
     output: Annotated[Path, typer.Option(help="Path without suffix: .pdf and .png are written.")],
 ) -> None:
     """Draw quality over sizes, one line per method."""
     from smec.jobs import figure as job
 
-    job.run(_parsed(spec), scores, output)
+    job.run(table, output)
+
+
+@app.command()
+def summary(
+    tables: Annotated[list[Path], typer.Argument(help="The .csv files of tables.")],
+    results: Annotated[Path, typer.Option(help="Folder of the results.")] = Path("results"),
+) -> None:
+    """Print tables, and the paths of the figures and the report."""
+    from smec.jobs import summary as job
+
+    typer.echo(job.text(tables, results))
 
 
 def _parsed(spec: str) -> dict[str, Any]:

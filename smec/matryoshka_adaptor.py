@@ -12,7 +12,6 @@ from torch.nn import functional
 from smec.batches import Batch, BatchSampler
 from smec.joint import plan_of
 from smec.losses import similarity_loss
-from smec.memory import SelectiveMemory
 from smec.method import FitJob
 from smec.objective import cosines, supervised_loss
 from smec.training import Trainer, training_device
@@ -71,14 +70,13 @@ def fit_adapter(job: FitJob) -> tuple[dict[str, NDArray[np.float32]], dict[str, 
     options, sizes = job.options, job.sizes
     device = training_device()
     adapter = _Adapter(job.data.width, options.hidden, job.seed).to(device)
-    memory = SelectiveMemory(options.memory_size, job.data.width).to(device)
     labelled = BatchSampler(job.data, options, job.seed, device)
     unlabelled = _DocumentSampler(job.data, options.batch_size, labelled.steps_per_epoch, job.seed, device)
     validation = ValidationSet(job.data, device)
 
     def unsupervised(batch: Batch, done: float) -> Tensor:
         vectors = torch.cat([batch.queries, batch.documents[batch.positive]])
-        return _similarity_losses(adapter, vectors, memory, options.neighbours, sizes)
+        return _similarity_losses(adapter, vectors, options.neighbours, sizes)
 
     def supervised(batch: Batch, done: float) -> Tensor:
         queries, documents = adapter(batch.queries), adapter(batch.documents)
@@ -104,18 +102,14 @@ def fit_adapter(job: FitJob) -> tuple[dict[str, NDArray[np.float32]], dict[str, 
     return {name: value.detach().cpu().numpy() for name, value in adapter.named_parameters()}, record
 
 
-def _similarity_losses(
-    adapter: _Adapter, vectors: Tensor, memory: SelectiveMemory, neighbours: int, sizes: tuple[int, ...]
-) -> Tensor:
-    """`sum_m [L_topk(m) + L_pair(m)] + L_rec` of a batch of frozen vectors (B, M)."""
-    retrieved, place, frozen = memory.nearest(vectors, neighbours)
-    memory.enqueue(vectors)
-    adapted, adapted_neighbours = adapter(vectors), adapter(retrieved)
-    frozen_pairs = vectors @ vectors.T
-    losses = [(adapted - vectors).abs().sum(1).mean()]
+def _similarity_losses(adapter: _Adapter, vectors: Tensor, neighbours: int, sizes: tuple[int, ...]) -> Tensor:
+    """`sum_m [L_topk(m) + L_pair(m)] + L_rec` of a batch of frozen vectors (B, M), neighbours being of the batch."""
+    adapted = adapter(vectors)
+    frozen = vectors @ vectors.T
+    nearest = frozen.clone().fill_diagonal_(-torch.inf).topk(min(neighbours, len(vectors) - 1), dim=1).indices
+    losses = [(adapted - vectors).abs().mean()]
     for size in sizes:
-        compressed = adapted[:, :size]
-        losses.append(similarity_loss(frozen_pairs, cosines(compressed, compressed)))
-        if place.shape[1]:
-            losses.append(similarity_loss(frozen, cosines(compressed, adapted_neighbours[:, :size]).gather(1, place)))
+        compressed = cosines(adapted[:, :size], adapted[:, :size])
+        losses.append(similarity_loss(frozen.gather(1, nearest), compressed.gather(1, nearest)))
+        losses.append(similarity_loss(frozen, compressed))
     return torch.stack(losses).sum()

@@ -36,8 +36,8 @@ class SupervisedOptions(Budget):
     path: float | None = Field(
         None,
         gt=0,
-        description="If given, the learning rate is this divided by the number of steps, so that the map can move "
-        "equally far on a small and on a large training set.",
+        description="If given, the learning rate is at most this divided by the number of steps, so that a map moves "
+        "no further on a large training set than on a small one.",
     )
     random_negatives: int = Field(
         0, ge=0, description="Documents drawn at random in each step that every query of the batch is set against."
@@ -99,4 +99,9 @@ class SmrlOptions(SimilarityOptions):
     )
     gumbel_temperature: float = Field(1.0, ge=0, description="Temperature of ADS at the start of a stage; 0: no noise.")
     final_gumbel_temperature: float = Field(0.1, ge=0, description="Temperature of ADS at the end of a stage.")
+    importance_start: float = Field(
+        1.0,
+        ge=0,
+        description="ADS starts from the standardised log-variance of the dimensions times this; 0: all alike.",
+    )
     importance_learning_rate: float = Field(0.05, gt=0, description="Learning rate of the importance vector of ADS.")

@@ -16,9 +16,12 @@ COMMITTED_ENTROPY = 0.5
 class AdaptiveSelection(nn.Module):
     """One importance per dimension, sampled with Gumbel noise and cut at the k largest (SMEC, ADS).
 
-    `z = softmax((importance + G) / T)`, G ~ Gumbel(0, 1). Forward, the mask has ones at the k largest entries of z and
+    `z = softmax(importance / T + G)`, G ~ Gumbel(0, 1). Forward, the mask has ones at the k largest entries of z and
     zeros elsewhere; backward, the gradient is that of `k z` (straight-through), so that dimensions outside the
     selection learn too. At T = 0 there is no noise: the mask is the hard top-k of the importance.
+
+    The paper writes `softmax_T(importance + G)`. Read as `softmax((importance + G) / T)`, which dimensions are sampled
+    would not depend on T at all, and no schedule could make the selection commit; here T weighs the noise.
     """
 
     def __init__(self, importance: Tensor, keep: int) -> None:
@@ -35,7 +38,7 @@ class AdaptiveSelection(nn.Module):
             return self._hard(self.importance.detach())
         uniform = torch.rand(self.importance.shape, generator=generator, dtype=self.importance.dtype)
         noise = -torch.log(-torch.log(uniform.clamp(1e-9, 1 - 1e-7))).to(self.importance.device)
-        soft = torch.softmax((self.importance + noise) / temperature, dim=0) * self.keep
+        soft = torch.softmax(self.importance / temperature + noise, dim=0) * self.keep
         return self._hard(soft.detach()) + soft - soft.detach()
 
     @torch.no_grad()
@@ -48,7 +51,9 @@ class AdaptiveSelection(nn.Module):
         return torch.zeros_like(values).index_fill(0, kept, 1.0)
 
 
-def selection_entropy(importance: NDArray[np.floating], keep: int, draws: int = 256, seed: int = 0) -> float:
+def selection_entropy(
+    importance: NDArray[np.floating], keep: int, temperature: float = 1.0, draws: int = 256, seed: int = 0
+) -> float:
     """Return how undecided a selection is: 0 when noise never changes it, 1 when every dimension is a coin toss.
 
     The inclusion probability of each dimension is estimated over Gumbel draws of the top-k; the result is their mean
@@ -57,6 +62,7 @@ def selection_entropy(importance: NDArray[np.floating], keep: int, draws: int = 
     Args:
         importance: float (d,).
         keep: number of dimensions kept.
+        temperature: T, of the noise; at 0 every selection is decided.
         draws: number of Gumbel draws.
         seed: of the draws.
 
@@ -64,9 +70,9 @@ def selection_entropy(importance: NDArray[np.floating], keep: int, draws: int = 
         A number in [0, 1] up to sampling error.
     """
     width = len(importance)
-    if keep >= width:
+    if keep >= width or temperature == 0:
         return 0.0
-    noisy = importance + np.random.default_rng(seed).gumbel(size=(draws, width))
+    noisy = importance / temperature + np.random.default_rng(seed).gumbel(size=(draws, width))
     kept = np.argpartition(-noisy, keep - 1, axis=1)[:, :keep]
     inclusion = np.bincount(kept.ravel(), minlength=width) / draws
     return float(_binary_entropy(inclusion).mean() / _binary_entropy(np.array([keep / width]))[0])

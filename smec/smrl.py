@@ -114,6 +114,7 @@ def _train(job: FitJob, start: NDArray[np.float32], data: TrainingData, keep: st
     objective = MatryoshkaObjective(options, data.width, device, _teacher(job, device))
     stage_map.memory = objective.memory
     validation = ValidationSet(data, device)
+    trace = SelectionTrace(stage_map, options.final_gumbel_temperature)
 
     def loss(batch: Batch, done: float) -> Tensor:
         temperature = annealed(options.gumbel_temperature, options.final_gumbel_temperature, done)
@@ -125,7 +126,7 @@ def _train(job: FitJob, start: NDArray[np.float32], data: TrainingData, keep: st
         served = [weight[kept]] if job.previous is not None else [weight, weight[kept]]
         return float(np.mean([validation.ndcg_of(rows) for rows in served]))
 
-    trainer = Trainer(stage_map, loss, sampler, _plan(job, keep), validate, SelectionTrace(stage_map).observe)
+    trainer = Trainer(stage_map, loss, sampler, _plan(job, keep), validate, trace.observe)
     history = trainer.run(job.checkpoint)
     return _Trained(stage_map.weight().detach().cpu().numpy(), stage_map.kept_rows().cpu().numpy(), history)
 

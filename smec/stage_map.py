@@ -80,8 +80,9 @@ def build_stage_map(
 class SelectionTrace:
     """How the selection of a stage develops, epoch by epoch."""
 
-    def __init__(self, stage_map: StageMap) -> None:
-        self._map = stage_map
+    def __init__(self, stage_map: StageMap, temperature: float) -> None:
+        """Follow the selection of `stage_map`; its entropy is that under noise of `temperature`, the stage's last."""
+        self._map, self._temperature = stage_map, temperature
         self._last = stage_map.kept_rows()
 
     def observe(self) -> dict[str, Any]:
@@ -92,7 +93,7 @@ class SelectionTrace:
         if self._map.adaptive is None:
             return {"changed": changed, "entropy": 0.0}
         importance = self._map.adaptive.importance.detach().cpu().numpy()
-        return {"changed": changed, "entropy": selection_entropy(importance, len(kept))}
+        return {"changed": changed, "entropy": selection_entropy(importance, len(kept), self._temperature)}
 
 
 def _evidence(data: TrainingData, rows: NDArray[np.float32]) -> _Evidence:

@@ -34,7 +34,7 @@ class Plan:
         epochs: passes over the training queries.
         learning_rate: of Adam, at the start.
         final_learning_rate: share of it that is left at the end of the linear decay; 1 means constant.
-        path: if given, the learning rate is this divided by the number of steps.
+        path: if given, the learning rate is at most this divided by the number of steps.
         averaging: decay per step of the exponential moving average of the weights that is validated and kept;
             0 means the weights themselves.
         keep: `best` returns the weights of the epoch with the best validation score, `last` the last ones.
@@ -116,7 +116,7 @@ class Trainer:
         self.history = History()
         self._learned = dict(module.named_parameters())
         steps = plan.epochs * sampler.steps_per_epoch
-        rate = plan.learning_rate if plan.path is None else plan.path / steps
+        rate = min(plan.learning_rate, math.inf if plan.path is None else plan.path / steps)
         self._rates = [plan.learning_rates.get(name, rate) for name in self._learned]
         self.optimizer = torch.optim.Adam([{"params": [value]} for value in self._learned.values()])
         self._average = {name: value.detach().clone() for name, value in self._learned.items()}

@@ -16,13 +16,12 @@ from smec.options import CostView, SupervisedOptions
 class Options(SupervisedOptions):
     """`L_topk + L_pair + L_rec`, then the same plus `L_rank`, each summed over all sizes; all weights are 1."""
 
-    hidden: int = Field(512, ge=1, description="Width of the hidden layer.")
+    hidden: int = Field(384, ge=1, description="Width of the hidden layer.")
     unsupervised_share: float = Field(
-        0.5, ge=0, le=1, description="Share of the steps that are spent on the unsupervised phase."
+        0.25, ge=0, le=1, description="Share of the steps that are spent on the unsupervised phase."
     )
     supervised_weight: float = Field(1.0, ge=0, description="Weight of L_rank in the supervised phase.")
-    neighbours: int = Field(10, ge=1, description="Nearest neighbours of each vector in L_topk.")
-    memory_size: int = Field(5000, ge=1, description="Frozen vectors among which neighbours are searched.")
+    neighbours: int = Field(10, ge=1, description="Nearest neighbours of each vector within the batch, in L_topk.")
     cost: CostView = Field(
         "total",
         description="`total`: as many epochs as a chain spends on all its stages; `per_size`: as many as on one stage.",

@@ -3,6 +3,7 @@
 import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -37,6 +38,7 @@ COLUMNS = {
     "p_holm": "float64",
     "significant": "bool",
 }
+NUMBERS = tuple(name for name, kind in COLUMNS.items() if kind == "float64")
 UNTESTED = {"rival": "", "difference": np.nan, "p": np.nan, "p_holm": np.nan, "significant": False}
 
 Row = dict[str, Any]
@@ -130,6 +132,21 @@ def _averaged(sets: Sequence[Cells]) -> Cells:
         )
         for key in common
     }
+
+
+def read_summary(path: Path) -> pd.DataFrame:
+    """Read a summary that `write_tables` wrote as CSV.
+
+    Raises:
+        SmecError: the file is missing or is not such a table.
+    """
+    try:
+        table = pd.read_csv(path, dtype=dict(COLUMNS), keep_default_na=False, na_values={name: [""] for name in NUMBERS})
+    except (OSError, ValueError, pd.errors.ParserError) as error:
+        raise SmecError(f"{path} cannot be read as a table of scores ({error}). Run the rule `table` again.") from error
+    if list(table.columns) != list(COLUMNS):
+        raise SmecError(f"{path} is not a table of scores: its columns are {list(table.columns)}.")
+    return table
 
 
 def _block(cells: Cells, view: View, width: int | None) -> list[Row]:

@@ -63,7 +63,8 @@ def module_of(package, settings):
 
 def score_files(wildcards):
     return [
-        f"results/metrics/{wildcards.dataset}/{wildcards.backbone}/{method}/seed{seed}.parquet"
+        f"results/metrics/{e.dataset}/{e.backbone}/{method}/seed{seed}.parquet"
+        for e in CONFIG.experiments
         for method in CONFIG.views[wildcards.view].methods
         for seed in CONFIG.seeds_of(method)
     ]
@@ -71,22 +72,17 @@ def score_files(wildcards):
 
 def view_spec(wildcards):
     view = CONFIG.views[wildcards.view]
+    widths = {e.backbone: width_of(e.backbone) for e in CONFIG.experiments}
     return as_spec(
-        title=view.title,
-        methods=view.methods,
-        reference=view.reference,
-        width=width_of(wildcards.backbone),
+        title=view.title, methods=view.methods, reference=view.reference, widths=widths
     )
 
 
 def report_targets():
+    kinds = {"tables": ("csv", "md", "tex"), "figures": ("pdf", "png")}
     return [
-        f"results/{kind}/{view}.{e.dataset}.{e.backbone}.{suffix}"
-        for kind, suffixes in {
-            "tables": ("csv", "md", "tex"),
-            "figures": ("pdf", "png"),
-        }.items()
-        for suffix in suffixes
+        f"results/{kind}/{view}.{suffix}"
+        for kind in kinds
+        for suffix in kinds[kind]
         for view in CONFIG.views
-        for e in CONFIG.experiments
     ]

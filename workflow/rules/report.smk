@@ -2,36 +2,38 @@ rule table:
     input:
         scores=score_files,
     output:
-        multiext("results/tables/{view}.{dataset}.{backbone}", ".csv", ".md", ".tex"),
+        csv="results/tables/{view}.csv",
+        md="results/tables/{view}.md",
+        tex="results/tables/{view}.tex",
     log:
-        "results/logs/table/{view}.{dataset}.{backbone}.log",
+        "results/logs/table/{view}.log",
     conda:
         "../../envs/cpu.yaml"
     params:
         spec=view_spec,
+        stem=subpath(output.csv, strip_suffix=".csv"),
         code=source_hash("smec.jobs.table"),
     shell:
-        "python -m smec table --spec {params.spec:q} --output $(dirname {output[0]:q})/$(basename {output[0]:q} .csv)"
-        " {input.scores:q} 2> {log:q}"
+        "python -m smec table --spec {params.spec:q} --output {params.stem:q} {input.scores:q} 2> {log:q}"
 
 
 rule figure:
     input:
-        scores=score_files,
+        "results/tables/{view}.csv",
     output:
-        report(
-            multiext("results/figures/{view}.{dataset}.{backbone}", ".png", ".pdf"),
+        pdf="results/figures/{view}.pdf",
+        png=report(
+            "results/figures/{view}.png",
             caption="../report/quality.rst",
-            category="{dataset}, {backbone}",
+            category="Main result",
             labels={"view": "{view}"},
         ),
     log:
-        "results/logs/figure/{view}.{dataset}.{backbone}.log",
+        "results/logs/figure/{view}.log",
     conda:
         "../../envs/cpu.yaml"
     params:
-        spec=view_spec,
+        stem=subpath(output.pdf, strip_suffix=".pdf"),
         code=source_hash("smec.jobs.figure"),
     shell:
-        "python -m smec figure --spec {params.spec:q} --output $(dirname {output[0]:q})/$(basename {output[0]:q} .png)"
-        " {input.scores:q} 2> {log:q}"
+        "python -m smec figure {input:q} --output {params.stem:q} 2> {log:q}"
