@@ -67,7 +67,7 @@ class NumpySelector:
 
     unit = UNIT_ROUNDOFF
     most_queries = 512
-    tile_scores = 1 << 20
+    tile_scores = 1 << 21
 
     def __init__(self) -> None:
         self._scores: Floats = np.empty(0, dtype=np.float32)
@@ -85,15 +85,11 @@ class NumpySelector:
         np.matmul(queries, tile.T, out=scores)
         scores[excluded] = -np.inf
         floor = np.maximum(floor, LOWEST)
-        crowded = bool((floor == LOWEST).any())
-        if not crowded:
-            np.greater_equal(scores, floor[:, None], out=mask)
-            crowded = int(np.count_nonzero(mask)) > CROWDED * k * len(queries)
-        if crowded and len(tile) >= k:
-            floor = np.maximum(floor, _kth(scores, k) - 2 * slack)
-        if crowded:
-            np.greater_equal(scores, floor[:, None], out=mask)
-        found = np.flatnonzero(mask)
+        found = None if (floor == LOWEST).any() else _at_least(scores, floor, mask)
+        if found is None or len(found) > CROWDED * k * len(queries):
+            if len(tile) >= k:
+                floor = np.maximum(floor, _kth(scores, k) - 2 * slack)
+            found = _at_least(scores, floor, mask)
         owner, column = np.divmod(found, mask.shape[1])
         return owner, column, scores.reshape(-1)[found]
 
@@ -141,6 +137,12 @@ class TorchSelector:
         groups = scores.shape[1] // size
         maxima = scores[:, : size * groups].reshape(len(scores), size, groups).amax(dim=1)
         return maxima.topk(k, dim=1, sorted=False).values.amin(dim=1)
+
+
+def _at_least(scores: Floats, floor: Floats, mask: NDArray[np.bool_]) -> Rows:
+    """Return the flat places of the scores that reach the floor of their query; `mask` is overwritten."""
+    np.greater_equal(scores, floor[:, None], out=mask)
+    return np.flatnonzero(mask)
 
 
 def _kth(scores: Floats, k: int) -> Floats:

@@ -87,6 +87,8 @@ class QueryPart:
 
     def _raise_floor(self) -> None:
         """Set the floor to the k-th best approximate score so far."""
+        if not self._fresh:
+            return
         _merge_all(self._approximate, self._fresh)
         self._fresh.clear()
         self._floor = scores_of(self._approximate.min(axis=1))
@@ -94,7 +96,7 @@ class QueryPart:
 
 @dataclass(frozen=True)
 class _Candidates:
-    """Candidates among `documents`, whose rows start at `first`: `owner`, `column` and approximate `scores`, all (P,)."""
+    """Pairs of `owner` and `column` with approximate `scores`, all (P,); `documents` start at row `first`."""
 
     documents: Floats
     first: int

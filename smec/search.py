@@ -10,30 +10,26 @@ Ties are broken as by trec_eval, by document id descending: rows are in the orde
 first.
 """
 
-import functools
-import itertools
 import operator
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
-from threadpoolctl import ThreadpoolController
 
 from smec.candidates import Floats, Rows, Selector, selector
 from smec.errors import SmecError
 from smec.query_part import QueryPart
+from smec.query_workers import QueryWorkers, blas_threads, cut
 from smec.ranked_keys import MOST_ROWS, rows_of, scores_of
 
 BLOCK_ROWS = 16_384
 WAITING_BYTES = 1 << 28
 """Blocks whose candidates wait to be scored exactly are kept up to this size (256 MiB)."""
-FEWEST_QUERIES = 32
-"""With fewer queries per thread than this the products are left to the threads of the BLAS."""
+BLOCKS_AHEAD = 1
+"""Blocks that may be read while the threads are still at an earlier one."""
 ROUNDINGS = 1.05
-"""An inner product of d float32 terms, summed in any order, is off by at most d u |q| |c| (Higham, Accuracy and Stability
-of Numerical Algorithms, section 3.1); a few roundings more cover norms, thresholds and the exact score."""
+"""An inner product of d float32 terms, summed in any order, is off by at most d u |q| |c| (Higham, Accuracy and
+Stability of Numerical Algorithms, section 3.1); a few roundings more cover norms, thresholds and the exact score."""
 
 
 class Corpus(Protocol):
@@ -77,31 +73,39 @@ def exact_topk(
     wanted, rows_at_once = _positive(k, "k"), _positive(block_rows, "block_rows")
     asked = _matrix(queries, "queries")
     total = len(corpus)
-    running = RunningTopK(asked, min(wanted, total), exclude_rows, device)
-    for first in range(0, total, rows_at_once):
-        running.add(first, corpus[first : min(first + rows_at_once, total)])
-    return running.result(wanted)
+    with RunningTopK(asked, min(wanted, total), exclude_rows, device) as running:
+        for first in range(0, total, rows_at_once):
+            running.add(first, corpus[first : min(first + rows_at_once, total)])
+        return running.result(wanted)
 
 
 class RunningTopK:
-    """The best `k` documents of the blocks that were added so far.
+    """The best `k` documents of the blocks that were added so far; a context that holds threads.
 
     The queries are dealt to as many threads as the BLAS may use. Each makes its own products on one core and compares
-    them while they are in its cache, which leaves no serial part.
+    them while they are in its cache, and none waits for another: that leaves no serial part, and the next block is read
+    meanwhile. With one thread all is done by the caller.
     """
 
     def __init__(self, queries: Floats, k: int, exclude_rows: Rows | None = None, device: str | None = None) -> None:
         """Start with no documents; `queries` is float32 (n, d), the other arguments are those of `exact_topk`."""
         self._dimensions = queries.shape[1]
         self._k = k
-        first = selector(device)
-        workers = _blas_threads() if device is None else 1
-        bounds = _bounds(len(queries), first.most_queries, workers)
-        self._selectors = [first] + [selector(device) for _ in range(min(workers, len(bounds)) - 1)]
+        self._selector = selector(device)
+        workers = blas_threads() if device is None else 1
+        bounds = cut(len(queries), self._selector.most_queries, workers)
         norms, excluded = _norms(queries, "queries", 0), _checked_exclusions(exclude_rows, len(queries))
-        self._parts = [QueryPart(queries[a:b], norms[a:b], excluded[a:b], k, first) for a, b in bounds]
+        self._parts = [QueryPart(queries[a:b], norms[a:b], excluded[a:b], k, self._selector) for a, b in bounds]
+        self._workers = QueryWorkers(self._parts, [selector(device) for _ in range(min(workers, len(bounds)))])
         self._longest = 0.0
         self._waiting_bytes = 0
+
+    def __enter__(self) -> "RunningTopK":
+        self._workers.__enter__()
+        return self
+
+    def __exit__(self, *fault: object) -> None:
+        self._workers.__exit__(*fault)
 
     def add(self, first: int, block: NDArray[Any]) -> None:
         """Take in the documents `block` (b, d), whose rows in the corpus start at `first`.
@@ -115,21 +119,21 @@ class RunningTopK:
         self._longest = max(self._longest, float(_norms(documents, "corpus", first).max()))
         self._waiting_bytes += documents.nbytes
         full = self._waiting_bytes >= WAITING_BYTES
-        error = self._longest * self._selectors[0].unit * ROUNDINGS * (self._dimensions + 16)
-        put = self._selectors[0].put(documents)
+        error = self._longest * self._selector.unit * ROUNDINGS * (self._dimensions + 16)
+        put = self._selector.put(documents)
 
-        def work(part: QueryPart, by: Selector) -> None:
+        def take(part: QueryPart, by: Selector) -> None:
             part.take(documents, put, first, error, by)
             if full:
                 part.settle()
 
-        self._deal(work)
+        self._workers.do(take, BLOCKS_AHEAD)
         if full:
             self._waiting_bytes = 0
 
     def result(self, k: int) -> tuple[Floats, Rows]:
         """Return scores, float32 (n, k), and rows, int64 (n, k), best first, padded with -inf and -1."""
-        self._deal(lambda part, _: part.settle())
+        self._workers.do(lambda part, _: part.settle(), 0)
         found = [part.exact for part in self._parts] or [np.zeros((0, self._k), dtype=np.uint64)]
         ordered = np.sort(np.concatenate(found), axis=1)[:, ::-1]
         keys = np.zeros((len(ordered), k), dtype=np.uint64)
@@ -146,40 +150,6 @@ class RunningTopK:
         if first + len(documents) > MOST_ROWS:
             raise SmecError(f"A corpus of more than {MOST_ROWS} vectors cannot be searched in one piece; split it.")
         return documents
-
-    def _deal(self, work: Callable[[QueryPart, Selector], None]) -> None:
-        """Call `work` for every part, in as many threads as there are selectors, with one BLAS thread each."""
-        workers = len(self._selectors)
-
-        def turn(worker: int) -> None:
-            for part in self._parts[worker::workers]:
-                work(part, self._selectors[worker])
-
-        if workers == 1:
-            turn(0)
-            return
-        with _controller().limit(limits=1, user_api="blas"), ThreadPoolExecutor(workers) as pool:
-            list(pool.map(turn, range(workers)))
-
-
-def _bounds(queries: int, most: int, workers: int) -> list[tuple[int, int]]:
-    """Return where to cut the queries: parts of at most `most`, in a multiple of `workers` unless they would be tiny."""
-    parts = -(-queries // most)
-    if queries >= workers * FEWEST_QUERIES:
-        parts = -(-parts // workers) * workers
-    cuts = np.linspace(0, queries, parts + 1).round().astype(int).tolist()
-    return list(itertools.pairwise(cuts))
-
-
-@functools.cache
-def _controller() -> ThreadpoolController:
-    return ThreadpoolController()
-
-
-def _blas_threads() -> int:
-    """Return how many threads the BLAS may use: the cores, or what OMP_NUM_THREADS and its like allow."""
-    threads = [library["num_threads"] for library in _controller().info() if library["user_api"] == "blas"]
-    return max(threads, default=1)
 
 
 def _positive(value: int, name: str) -> int:

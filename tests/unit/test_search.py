@@ -1,5 +1,7 @@
 """Exact search: degenerate sizes first, then agreement with a float64 brute force and equality under rearrangement."""
 
+import itertools
+import threading
 from fractions import Fraction
 
 import numpy as np
@@ -7,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-import smec.search
 from smec.errors import SmecError
+from smec.query_workers import blas_threads, cut
 from smec.search import exact_topk
 from tests.conftest import unit
 
@@ -117,11 +119,29 @@ def test_result_does_not_depend_on_the_block_size(block_rows):
     assert_same(exact_topk(queries, corpus, 50, block_rows=block_rows), exact_topk(queries, corpus, 50))
 
 
-@pytest.mark.parametrize("name, value", [("TILE_SCORES", 3000), ("WAITING_BYTES", 1), ("WAITING_PAIRS", 10)])
-def test_result_does_not_depend_on_the_memory_limits(monkeypatch, name, value):
+@pytest.mark.parametrize(
+    "limit, value",
+    [
+        ("smec.search.WAITING_BYTES", 1),
+        ("smec.query_part.WAITING_PAIRS", 10),
+        ("smec.query_part.NUMBERS_AT_ONCE", 7),
+        ("smec.candidates.NumpySelector.tile_scores", 300),
+        ("smec.candidates.NumpySelector.most_queries", 5),
+        ("smec.candidates.CROWDED", 0),
+    ],
+)
+def test_result_does_not_depend_on_the_limits(monkeypatch, limit, value):
     queries, corpus = vectors(23, 48), vectors(1000, 48, seed=1)
     expected = exact_topk(queries, corpus, 50, block_rows=300)
-    monkeypatch.setattr(smec.search, name, value)
+    monkeypatch.setattr(limit, value)
+    assert_same(exact_topk(queries, corpus, 50, block_rows=300), expected)
+
+
+@pytest.mark.parametrize("workers", [1, 2, 5])
+def test_result_does_not_depend_on_the_threads(monkeypatch, workers):
+    queries, corpus = vectors(161, 48), vectors(1000, 48, seed=1)
+    expected = exact_topk(queries, corpus, 50)
+    monkeypatch.setattr("smec.search.blas_threads", lambda: workers)
     assert_same(exact_topk(queries, corpus, 50, block_rows=300), expected)
 
 
@@ -215,8 +235,38 @@ def test_faults_are_told(change, told):
         exact_topk(**arguments)
 
 
-def test_a_fault_in_a_late_block_names_its_row_in_the_corpus():
+@pytest.mark.parametrize("asked", [1, 100])
+def test_a_fault_in_a_late_block_names_its_row_and_ends_the_threads(monkeypatch, asked):
+    monkeypatch.setattr("smec.search.blas_threads", lambda: 2)
     corpus = vectors(100, 3)
     corpus[77, 1] = np.nan
+    before = threading.active_count()
     with pytest.raises(SmecError, match="Row 77 of the corpus"):
-        exact_topk(vectors(1, 3), corpus, 2, block_rows=10)
+        exact_topk(vectors(asked, 3), corpus, 2, block_rows=10)
+    assert threading.active_count() == before
+
+
+def test_a_fault_in_a_thread_is_raised(monkeypatch):
+    def fail(*_arguments):
+        raise MemoryError("no room")
+
+    monkeypatch.setattr("smec.search.blas_threads", lambda: 2)
+    monkeypatch.setattr("smec.candidates.NumpySelector.passing", fail)
+    with pytest.raises(MemoryError, match="no room"):
+        exact_topk(vectors(100, 3), vectors(50, 3), 2, block_rows=10)
+
+
+def test_the_threads_of_the_blas_are_given_back():
+    before = blas_threads()
+    exact_topk(vectors(200, 3), vectors(50, 3), 2)
+    assert blas_threads() == before
+
+
+@pytest.mark.parametrize(
+    "queries, most, workers, expected",
+    [(0, 512, 2, []), (1, 512, 2, [1]), (63, 512, 2, [63]), (64, 512, 2, [32, 32]), (1100, 512, 2, [275] * 4)],
+)
+def test_queries_are_cut_evenly(queries, most, workers, expected):
+    parts = cut(queries, most, workers)
+    assert [b - a for a, b in parts] == expected
+    assert all(left[1] == right[0] for left, right in itertools.pairwise(parts))
