@@ -58,13 +58,13 @@ class Stage:
 
     def save(self, path: Path) -> None:
         """Write atomically; equal stages give equal bytes."""
-        from safetensors.numpy import save_file
+        from safetensors.numpy import save
 
         # One entry, because safetensors writes several in an order that differs from run to run.
         described = {"method": self.method, "outputs": {str(size): name for size, name in self.outputs.items()}}
         metadata = {METADATA_ENTRY: json.dumps(described)}
         with atomic_path(path) as temporary:
-            save_file({k: np.ascontiguousarray(v) for k, v in self.tensors.items()}, temporary, metadata=metadata)
+            temporary.write_bytes(save({k: np.ascontiguousarray(v) for k, v in self.tensors.items()}, metadata))
 
     @staticmethod
     def load(path: Path) -> "Stage":

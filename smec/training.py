@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 from safetensors import safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor, nn
 
 from smec.batches import Batch, BatchSampler
@@ -216,7 +216,7 @@ class Trainer:
         tensors["sampler"] = self.sampler.generator.get_state()
         metadata = {"history": json.dumps(self.history.__dict__), "best_score": repr(self._best_score)}
         with atomic_path(checkpoint) as temporary:
-            save_file({k: v.detach().clone().contiguous() for k, v in tensors.items()}, temporary, metadata)
+            temporary.write_bytes(save({k: v.detach().clone().contiguous() for k, v in tensors.items()}, metadata))
 
     def _load(self, checkpoint: Path) -> None:
         with safe_open(checkpoint, framework="pt") as stored:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from safetensors.numpy import save_file
+from safetensors.numpy import save
 
 from smec.datasets import reading
 from smec.files import atomic_path
@@ -36,4 +36,4 @@ def run(spec: Mapping[str, Any], data: Path, embeddings: Path, output: Path) -> 
             spec["block_rows"],
         )
     with atomic_path(output) as temporary:
-        save_file(mined, temporary)
+        temporary.write_bytes(save(mined))
