@@ -3,6 +3,7 @@
 import errno
 import logging
 import sys
+from typing import NoReturn
 
 from smec.errors import SmecError
 
@@ -23,12 +24,20 @@ def main() -> None:
     except SmecError as error:
         sys.exit(f"error: {error}")
     except KeyboardInterrupt:
-        print("interrupted: complete files stay, run the same command again to go on", file=sys.stderr)  # noqa: T201
-        sys.exit(INTERRUPTED)
+        _stop_interrupted()
+    except SystemExit as stop:
+        if stop.code == INTERRUPTED:  # what typer makes of an interruption
+            _stop_interrupted()
+        raise
     except OSError as error:
         if error.errno not in (errno.ENOSPC, errno.EDQUOT):
             raise
         sys.exit(f"error: {DISK_FULL}")
+
+
+def _stop_interrupted() -> NoReturn:
+    print("interrupted: complete files stay, run the same command again to go on", file=sys.stderr)  # noqa: T201
+    sys.exit(INTERRUPTED)
 
 
 if __name__ == "__main__":
