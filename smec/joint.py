@@ -52,22 +52,14 @@ def fit_linear_map(
     device = training_device()
     objective = MatryoshkaObjective(job.options, job.data.width, device)
     module = _LinearMap(torch.from_numpy(rows).to(device), objective.memory)
-    masks = [_prefix(size, len(rows), device) for size in sizes]
     sampler = BatchSampler(job.data, job.options, job.seed, device)
     validation = ValidationSet(job.data, device)
 
     def loss(batch: Batch, done: float) -> Tensor:
-        return objective(batch, module.weight, masks)
+        return objective(batch, module.weight, sizes)
 
     def validate() -> float:
         return float(np.mean(validation.ndcg(lambda x: x @ module.weight.T, sizes)))
 
     history = Trainer(module, loss, sampler, plan_of(job.options, epochs), validate).run(job.checkpoint)
     return module.weight.detach().cpu().numpy(), history
-
-
-def _prefix(size: int, width: int, device: torch.device) -> Tensor | None:
-    """A mask of the first `size` of `width` dimensions; None for all of them."""
-    if size == width:
-        return None
-    return torch.zeros(width, device=device).index_fill(0, torch.arange(size, device=device), 1.0)

@@ -10,10 +10,11 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from smec.batches import Batch, BatchSampler
+from smec.cosines import level_cosines
 from smec.joint import plan_of
 from smec.losses import similarity_loss
 from smec.method import FitJob
-from smec.objective import cosines, supervised_loss
+from smec.objective import score_loss
 from smec.training import Trainer, training_device
 from smec.training_data import TrainingData
 from smec.validation import ValidationSet
@@ -80,7 +81,7 @@ def fit_adapter(job: FitJob) -> tuple[dict[str, NDArray[np.float32]], dict[str, 
 
     def supervised(batch: Batch, done: float) -> Tensor:
         queries, documents = adapter(batch.queries), adapter(batch.documents)
-        ranked = [supervised_loss(queries[:, :m], documents[:, :m], batch, options) for m in sizes]
+        ranked = [score_loss(scores, batch, options) for scores in level_cosines(queries, documents, sizes)]
         total: Tensor = unsupervised(batch, done) + options.supervised_weight * torch.stack(ranked).sum()
         return total
 
@@ -108,8 +109,7 @@ def _similarity_losses(adapter: _Adapter, vectors: Tensor, neighbours: int, size
     frozen = vectors @ vectors.T
     nearest = frozen.clone().fill_diagonal_(-torch.inf).topk(min(neighbours, len(vectors) - 1), dim=1).indices
     losses = [(adapted - vectors).abs().mean()]
-    for size in sizes:
-        compressed = cosines(adapted[:, :size], adapted[:, :size])
+    for compressed in level_cosines(adapted, adapted, sizes):
         losses.append(similarity_loss(frozen.gather(1, nearest), compressed.gather(1, nearest)))
         losses.append(similarity_loss(frozen, compressed))
     return torch.stack(losses).sum()

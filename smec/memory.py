@@ -3,9 +3,6 @@
 import torch
 from torch import Tensor, nn
 
-GROUP = 16
-"""Columns that share one maximum in `_largest`: 128 x 5000 scores shrink to 128 x 313 before they are ranked."""
-
 
 class SelectiveMemory(nn.Module):
     """Selective cross-batch memory of frozen vectors (SMEC, S-XBM).
@@ -58,27 +55,6 @@ class SelectiveMemory(nn.Module):
             among them, int64 (B, K); and the frozen cosines, float (B, K), largest first.
         """
         stored = self.features[: int(self.filled)]
-        cosine, column = _largest(batch @ stored.T, min(neighbours, len(stored)))
+        cosine, column = (batch @ stored.T).topk(min(neighbours, len(stored)), dim=1)
         distinct, place = torch.unique(column, return_inverse=True)
-        return stored[distinct], place, cosine
-
-
-def _largest(scores: Tensor, count: int) -> tuple[Tensor, Tensor]:
-    """Return the `count` largest of each row of `scores` (B, N) and their columns, as `torch.topk`, but faster.
-
-    The `count` groups of columns with the largest maxima hold the `count` largest entries, so only they are ranked.
-    """
-    rows, columns = scores.shape
-    whole = columns // GROUP * GROUP
-    if columns // GROUP <= 2 * count or count == 0:
-        return scores.topk(count, dim=1)
-    grouped = scores[:, :whole].view(rows, -1, GROUP)
-    groups = grouped.amax(2).topk(count, dim=1).indices  # (B, count)
-    candidates = grouped.gather(1, groups.unsqueeze(2).expand(-1, -1, GROUP)).flatten(1)
-    places = (groups.unsqueeze(2) * GROUP + torch.arange(GROUP, device=scores.device)).flatten(1)
-    if whole < columns:
-        candidates = torch.cat([candidates, scores[:, whole:]], dim=1)
-        tail = torch.arange(whole, columns, device=scores.device).expand(rows, -1)
-        places = torch.cat([places, tail], dim=1)
-    values, chosen = candidates.topk(count, dim=1)
-    return values, places.gather(1, chosen)
+        return stored.index_select(0, distinct), place, cosine

@@ -4,27 +4,26 @@ from collections.abc import Sequence
 
 import torch
 from torch import Tensor
-from torch.nn import functional
 
 from smec.batches import Batch
+from smec.cosines import Level, cosines, level_cosines
 from smec.losses import SUPERVISED_LOSSES, distillation_loss, similarity_loss
 from smec.memory import SelectiveMemory
 from smec.options import SimilarityOptions, SupervisedOptions
 
 
-def cosines(queries: Tensor, documents: Tensor) -> Tensor:
-    """Return the cosine of each query (B, d) with each document (U, d): float (B, U)."""
-    return functional.normalize(queries) @ functional.normalize(documents).T
-
-
 def supervised_loss(queries: Tensor, documents: Tensor, batch: Batch, options: SupervisedOptions) -> Tensor:
     """Return the supervised loss of outputs (B, d) and (U, d), before they are brought to unit length."""
-    loss = SUPERVISED_LOSSES[options.loss]
-    return loss(cosines(queries, documents), batch.relevance, options.temperature)
+    return score_loss(cosines(queries, documents), batch, options)
+
+
+def score_loss(scores: Tensor, batch: Batch, options: SupervisedOptions) -> Tensor:
+    """Return the supervised loss of cosines (B, U)."""
+    return SUPERVISED_LOSSES[options.loss](scores, batch.relevance, options.temperature)
 
 
 class MatryoshkaObjective:
-    """`sum_m [L_sup(m) + alpha L_unsup(m)]` over sizes m given as masks on the output dimensions (SMEC, total loss).
+    """`sum_m [L_sup(m) + alpha L_unsup(m)]` over sizes m (SMEC, total loss).
 
     Neighbours are searched in the frozen space; batch and neighbours both pass through the current map. With a
     teacher, `distillation` times the divergence of each query's similarities from the teacher's is added.
@@ -46,32 +45,35 @@ class MatryoshkaObjective:
         wanted = options.alpha > 0 and options.memory_size > 0
         self.memory = SelectiveMemory(options.memory_size, width).to(device) if wanted else None
 
-    def __call__(self, batch: Batch, weight: Tensor, masks: Sequence[Tensor | None]) -> Tensor:
+    def __call__(self, batch: Batch, weight: Tensor, levels: Sequence[Level]) -> Tensor:
         """Return the loss.
 
         Args:
             batch: frozen vectors.
             weight: float (d, M), the map.
-            masks: for each size a float (d,) factor per output dimension, or None for all of them.
+            levels: for each size a float (d,) factor per output dimension, or the number of leading dimensions.
         """
         queries, documents = batch.queries @ weight.T, batch.documents @ weight.T
-        levels = [(_kept(queries, mask), _kept(documents, mask)) for mask in masks]
-        total = torch.stack([supervised_loss(q, d, batch, self.options) for q, d in levels]).sum()
+        scores = level_cosines(queries, documents, levels)
+        total = torch.stack([score_loss(level, batch, self.options) for level in scores]).sum()
         if self.teacher is not None:
-            total = total + self.options.distillation * self._distillation(batch, self.teacher, levels)
+            total = total + self.options.distillation * self._distillation(batch, self.teacher, scores)
         if self.options.alpha == 0:
             return total
-        return total + self.options.alpha * self._similarity(batch, weight, queries, documents, masks)
+        return total + self.options.alpha * self.similarity(batch, weight, queries, documents, levels)
 
-    def _distillation(self, batch: Batch, teacher: Tensor, levels: Sequence[tuple[Tensor, Tensor]]) -> Tensor:
-        temperature = self.options.distillation_temperature
-        with torch.no_grad():
-            taught = cosines(batch.queries @ teacher.T, batch.documents @ teacher.T)
-        return torch.stack([distillation_loss(taught, cosines(q, d), temperature) for q, d in levels]).sum()
-
-    def _similarity(
-        self, batch: Batch, weight: Tensor, queries: Tensor, documents: Tensor, masks: Sequence[Tensor | None]
+    def similarity(
+        self, batch: Batch, weight: Tensor, queries: Tensor, documents: Tensor, levels: Sequence[Level]
     ) -> Tensor:
+        """Return `sum_m L_unsup(m)` over the neighbours that the memory serves, and then remember the batch.
+
+        Args:
+            batch: frozen vectors.
+            weight: float (d, M), the map.
+            queries: float (B, d), its outputs of the queries.
+            documents: float (U, d), its outputs of the documents.
+            levels: as above.
+        """
         frozen = torch.cat([batch.queries, batch.documents[batch.positive]])
         outputs = torch.cat([queries, documents[batch.positive]])
         if self.memory is None:
@@ -81,16 +83,14 @@ class MatryoshkaObjective:
             self.memory.enqueue(frozen)
         if place.shape[1] == 0:
             return outputs.new_zeros(())
-        neighbours = retrieved @ weight.T
-        losses = []
-        for mask in masks:
-            compressed = cosines(_kept(outputs, mask), _kept(neighbours, mask)).gather(1, place)
-            losses.append(similarity_loss(cosine, compressed))
-        return torch.stack(losses).sum()
+        compressed = level_cosines(outputs, retrieved @ weight.T, levels, place)
+        return torch.stack([similarity_loss(cosine, level) for level in compressed]).sum()
 
-
-def _kept(outputs: Tensor, mask: Tensor | None) -> Tensor:
-    return outputs if mask is None else outputs * mask
+    def _distillation(self, batch: Batch, teacher: Tensor, scores: Tensor) -> Tensor:
+        temperature = self.options.distillation_temperature
+        with torch.no_grad():
+            taught = cosines(batch.queries @ teacher.T, batch.documents @ teacher.T)
+        return torch.stack([distillation_loss(taught, level, temperature) for level in scores]).sum()
 
 
 def _within(frozen: Tensor, neighbours: int) -> tuple[Tensor, Tensor, Tensor]:

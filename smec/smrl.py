@@ -116,10 +116,12 @@ def _train(job: FitJob, start: NDArray[np.float32], data: TrainingData, keep: st
     validation = ValidationSet(data, device)
     trace = SelectionTrace(stage_map, options.final_gumbel_temperature)
 
+    larger = _larger_size(job)
+
     def loss(batch: Batch, done: float) -> Tensor:
         temperature = annealed(options.gumbel_temperature, options.final_gumbel_temperature, done)
         mask = stage_map.mask(temperature, sampler.generator)
-        return objective(batch, stage_map.weight(), [None, mask])
+        return objective(batch, stage_map.weight(), [larger, mask])
 
     def validate() -> float:
         weight, kept = stage_map.weight().detach(), stage_map.kept_rows()

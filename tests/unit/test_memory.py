@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from smec.memory import SelectiveMemory, _largest
+from smec.memory import SelectiveMemory
 
 
 def rows(count, width=4, seed=0):
@@ -33,16 +33,6 @@ def test_neighbours_equal_a_full_sort():
     assert torch.equal(cosine, expected.values[:, :7])
     assert torch.equal(retrieved[place], stored[expected.indices[:, :7]])
     assert len(retrieved) == len(place.unique())
-
-
-@pytest.mark.parametrize("columns", [5, 16, 100, 512, 1000, 5003])
-@pytest.mark.parametrize("count", [1, 3, 10])
-def test_largest_equals_topk(columns, count):
-    scores = torch.randn(9, columns, generator=torch.Generator().manual_seed(columns))
-    count = min(count, columns)
-    values, places = _largest(scores, count)
-    assert torch.equal(values, scores.topk(count, dim=1).values)
-    assert torch.equal(scores.gather(1, places), values)
 
 
 def test_more_neighbours_than_stored_gives_all_of_them():

@@ -26,7 +26,7 @@ def trainer(data, epochs=6, averaging=0.0, keep="best", loss=None, final=0.1):
     validation = ValidationSet(data, CPU)
     return Trainer(
         module,
-        loss or (lambda batch, done: objective(batch, module.weight, [None])),
+        loss or (lambda batch, done: objective(batch, module.weight, [8])),
         BatchSampler(data, options, 0, CPU),
         Plan(epochs, 1e-2, final_learning_rate=final, averaging=averaging, keep=keep),
         lambda: validation.ndcg(lambda x: x @ module.weight.T)[0],
