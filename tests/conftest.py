@@ -5,11 +5,11 @@ import os
 os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # read when numpy and torch load; on tiny data threads only wait
 
-import numpy as np  # noqa: E402
-import pytest  # noqa: E402
+import numpy as np
+import pytest
 
-from smec.judgements import Judgements  # noqa: E402
-from smec.training_data import TrainingData  # noqa: E402
+from smec.judgements import Judgements
+from smec.training_data import TrainingData
 
 
 def unit(rows):
