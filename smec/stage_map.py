@@ -13,6 +13,9 @@ from smec.options import SmrlOptions
 from smec.selection import AdaptiveSelection, fixed_selection, selection_entropy
 from smec.training_data import TrainingData
 
+SMALLEST_DEVIATION = 1e-6
+"""Log-variances that differ less than this count as equal."""
+
 _Evidence = tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]
 
 
@@ -72,7 +75,7 @@ def build_stage_map(
     start = torch.from_numpy(rows.copy())
     layer, below = (torch.eye(len(rows)), start) if stacked else (start, None)
     if options.selection == "ads":
-        return StageMap(layer, below, AdaptiveSelection(torch.zeros(len(rows)), keep))
+        return StageMap(layer, below, AdaptiveSelection(_starting_importance(options, data, rows), keep))
     chosen = fixed_selection(options.selection, keep, *_evidence(data, rows), seed=seed)
     return StageMap(layer, below, torch.zeros(len(rows)).index_fill(0, torch.from_numpy(chosen), 1.0))
 
@@ -94,6 +97,14 @@ class SelectionTrace:
             return {"changed": changed, "entropy": 0.0}
         importance = self._map.adaptive.importance.detach().cpu().numpy()
         return {"changed": changed, "entropy": selection_entropy(importance, len(kept), self._temperature)}
+
+
+def _starting_importance(options: SmrlOptions, data: TrainingData, rows: NDArray[np.float32]) -> Tensor:
+    """Standardised log-variance of the outputs over the documents, times the option; float (d,)."""
+    variance = normalized(data.documents @ rows.T).var(axis=0, dtype=np.float64)
+    spread = np.log(np.maximum(variance, np.finfo(np.float32).tiny))
+    standardised = (spread - spread.mean()) / max(float(spread.std()), SMALLEST_DEVIATION)
+    return torch.from_numpy((options.importance_start * standardised).astype(np.float32))
 
 
 def _evidence(data: TrainingData, rows: NDArray[np.float32]) -> _Evidence:
