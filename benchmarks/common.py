@@ -1,7 +1,7 @@
 """Time rivals in one run, alternating, and keep the ratios: seconds of a shared machine mean little, ratios hold.
 
-results/benchmarks/{name}.csv   every measurement so far, one row per comparison
-results/benchmarks/{name}.md    the same as a table
+Each module beside this one has a function `measure(toy: bool) -> list[Comparison]`; `toy` asks for sizes at which only
+the wiring can be tested. `python -m benchmarks` runs them.
 """
 
 import csv
@@ -11,7 +11,7 @@ import platform
 import statistics
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 
 from tabulate import tabulate
@@ -28,6 +28,8 @@ class Comparison:
     Attributes:
         ours: what was measured.
         peer: what it was measured against.
+        target: what is asked for.
+        met: whether it was reached; of a ratio, by the median.
         ratio: median over rounds of our time / the peer's time; below 1 is faster.
         lowest: smallest ratio of a round.
         highest: largest ratio of a round.
@@ -42,6 +44,8 @@ class Comparison:
 
     ours: str
     peer: str
+    target: str
+    met: str
     ratio: float
     lowest: float
     highest: float
@@ -70,21 +74,55 @@ def compare(
     return [_row(ours[0], peer[0], seconds[0], spent) for peer, spent in zip(peers, seconds[1:], strict=True)]
 
 
+def want_ratio(rows: Sequence[Comparison], most: float) -> list[Comparison]:
+    """Return the rows with the target that our time is at most `most` times the peer's."""
+    return [replace(row, target=f"ratio <= {most:g}", met=_yes(row.ratio <= most)) for row in rows]
+
+
+def want_seconds(rows: Sequence[Comparison], most: float) -> list[Comparison]:
+    """Return the rows with the target that ours takes at most `most` seconds."""
+    return [replace(row, target=f"{most:g} s", met=_yes(row.ours_seconds <= most)) for row in rows]
+
+
+def on_threads(rows: Sequence[Comparison], threads: int) -> list[Comparison]:
+    """Return the rows with the number of threads that they were measured on."""
+    return [replace(row, threads=str(threads)) for row in rows]
+
+
+def single(ours: str, peer: str, ours_seconds: float, peer_seconds: float) -> Comparison:
+    """Return a row of two figures that were not timed in turns."""
+    return _row(ours, peer, [ours_seconds], [peer_seconds])
+
+
 def record(name: str, rows: Sequence[Comparison], folder: Path = FOLDER) -> str:
-    """Append `rows` to the table `name` and return the rows as text."""
+    """Write `rows` to the table `name`, .csv and .md, and return them as text.
+
+    A row of an earlier run stays unless the same comparison on the same number of threads is among `rows`.
+    """
     path = folder / f"{name}.csv"
     columns = [field.name for field in fields(Comparison)]
+    new = [{key: _text(value) for key, value in asdict(row).items()} for row in rows]
     kept: list[dict[str, str]] = []
     if path.exists():
         with path.open(newline="", encoding="utf-8") as stream:
-            kept = list(csv.DictReader(stream))
-    kept += [{key: _text(value) for key, value in asdict(row).items()} for row in rows]
+            measured = {_identity(row) for row in new}
+            old = [{name: row.get(name) or "" for name in columns} for row in csv.DictReader(stream)]
+            kept = [row for row in old if _identity(row) not in measured]
+    kept += new
     with atomic_path(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as stream:
         writer = csv.DictWriter(stream, columns)
         writer.writeheader()
         writer.writerows(kept)
     write_text(path.with_suffix(".md"), tabulate(kept, headers="keys", tablefmt="github", disable_numparse=True) + "\n")
-    return tabulate(kept[-len(rows) :], headers="keys", tablefmt="simple", disable_numparse=True)
+    return tabulate(new, headers="keys", tablefmt="simple", disable_numparse=True)
+
+
+def _identity(row: dict[str, str]) -> tuple[str, str, str]:
+    return row["ours"], row["peer"], row["threads"]
+
+
+def _yes(met: bool) -> str:
+    return "yes" if met else "no"
 
 
 def _row(ours: str, peer: str, ours_spent: Sequence[float], peer_spent: Sequence[float]) -> Comparison:
@@ -92,6 +130,8 @@ def _row(ours: str, peer: str, ours_spent: Sequence[float], peer_spent: Sequence
     return Comparison(
         ours=ours,
         peer=peer,
+        target="",
+        met="",
         ratio=statistics.median(ratios),
         lowest=min(ratios),
         highest=max(ratios),
