@@ -67,7 +67,7 @@ class NumpySelector:
 
     unit = UNIT_ROUNDOFF
     most_queries = 512
-    tile_scores = 1 << 21
+    tile_scores = 1 << 22
 
     def __init__(self) -> None:
         self._scores: Floats = np.empty(0, dtype=np.float32)

@@ -10,8 +10,8 @@ from smec.candidates import Floats, Rows, Selector
 from smec.ranked_keys import Keys, keys_of, merge, scores_of
 
 WAITING_PAIRS = 1 << 21
-NUMBERS_AT_ONCE = 1 << 15
-"""Numbers per operand of one exact scoring step: its temporaries stay in the second-level cache."""
+NUMBERS_AT_ONCE = 1 << 16
+"""Numbers per operand of one exact scoring step: few enough for the cache, enough to make the calls worth while."""
 
 
 class QueryPart:
@@ -116,13 +116,19 @@ def _exact_scores(queries: NDArray[np.float64], documents: Floats, owner: Rows, 
 
     The products of two float32 are exact in float64, so only the additions round.
     """
-    scores = np.empty(len(owner), dtype=np.float32)
-    step = max(1, NUMBERS_AT_ONCE // queries.shape[1])
-    for start in range(0, len(owner), step):
-        pairs = slice(start, start + step)
-        left, right = queries[owner[pairs]], documents[column[pairs]].astype(np.float64)
-        scores[pairs] = np.einsum("pd,pd->p", left, right)
-    return scores
+    dimensions = queries.shape[1]
+    scores = np.empty(len(owner), dtype=np.float64)
+    step = min(len(owner), max(1, NUMBERS_AT_ONCE // dimensions))
+    narrow = np.empty((step, dimensions), dtype=np.float32)
+    left, right = np.empty((2, step, dimensions), dtype=np.float64)
+    for start in range(0, len(owner), step or 1):
+        here = slice(0, min(step, len(owner) - start))
+        pairs = slice(start, start + here.stop)
+        np.take(queries, owner[pairs], axis=0, out=left[here], mode="clip")  # other modes copy `out`
+        np.take(documents, column[pairs], axis=0, out=narrow[here], mode="clip")
+        right[here] = narrow[here]
+        np.einsum("pd,pd->p", left[here], right[here], out=scores[pairs])
+    return scores.astype(np.float32)
 
 
 def _merge_all(held: Keys, new: list[tuple[Rows, Keys]]) -> None:
