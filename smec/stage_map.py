@@ -7,6 +7,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from smec.errors import SmecError
 from smec.linear import normalized
 from smec.memory import SelectiveMemory
 from smec.options import SmrlOptions
@@ -70,12 +71,20 @@ def build_stage_map(
         rows: float32 (d, M), where the stage starts.
         keep: how many of the d rows are selected.
         seed: of a random selection.
+
+    Raises:
+        SmecError: the rule is `contribution` and no negative was mined.
     """
     stacked = options.projection == "stacked"
     start = torch.from_numpy(rows.copy())
     layer, below = (torch.eye(len(rows)), start) if stacked else (start, None)
     if options.selection == "ads":
         return StageMap(layer, below, AdaptiveSelection(_starting_importance(options, data, rows), keep))
+    if options.selection == "contribution" and not (data.hard_negatives >= 0).any():
+        raise SmecError(
+            "The selection `contribution` needs mined negatives, and there are none. Set `mined_negatives` above 0, or "
+            "choose another selection."
+        )
     chosen = fixed_selection(options.selection, keep, *_evidence(data, rows), seed=seed)
     return StageMap(layer, below, torch.zeros(len(rows)).index_fill(0, torch.from_numpy(chosen), 1.0))
 
