@@ -51,7 +51,7 @@ def test_options_are_closed_and_described(name):
     assert issubclass(options, Settings) and options.model_config["extra"] == "forbid"
     assert all(field.description for field in options.model_fields.values())
     assert validated(options, {}, "nothing given") == options(), "every option has a default"
-    with pytest.raises(SmecError, match="unknown key 'epoch'"):
+    with pytest.raises(SmecError, match=r"unknown key 'epoch'"):
         validated(options, {"epoch": 3}, "options")
 
 
@@ -133,7 +133,7 @@ def test_a_run_through_files_equals_one_in_memory(name, planted_data, tmp_path):
 def test_a_size_or_width_that_it_was_not_fitted_for_is_refused(name, planted_data):
     with pytest.raises(SmecError, match=r"not fitted for 5 dimensions; it has \[32, 16, 8, 4\]"):
         compressor(name).transform(planted_data.documents, 5)
-    with pytest.raises(SmecError, match="20 dimensions and the compressor reads 32"):
+    with pytest.raises(SmecError, match=r"20 dimensions and the compressor reads 32"):
         compressor(name).transform(planted_data.documents[:, :20], 8)
 
 

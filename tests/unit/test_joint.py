@@ -1,0 +1,51 @@
+"""One map trained at several sizes at once."""
+
+import numpy as np
+import pytest
+
+from smec.compressors.mrl import Options, total_epochs
+from smec.joint import fit_linear_map, plan_of
+from smec.method import FitJob
+from tests.fitting import options_of
+
+EYE = np.eye(32, dtype=np.float32)
+
+
+def job(data, sizes=(16, 8), **own):
+    return FitJob(data=data, sizes=sizes, size=None, options=options_of("mrl", **own), seed=0)
+
+
+def test_the_start_is_not_touched_and_the_map_moves(planted_data):
+    start = EYE[:16].copy()
+    weight, history = fit_linear_map(job(planted_data), start, (16, 8), 2)
+    assert np.array_equal(start, EYE[:16])
+    assert weight.shape == (16, 32) and weight.dtype == np.float32
+    assert np.abs(weight - start).max() > 1e-3
+    assert len(history.loss) == 2
+
+
+def test_rows_that_no_size_reads_change_nothing(planted_data):
+    alone, _ = fit_linear_map(job(planted_data, (8,), alpha=0.0), EYE[:8], (8,), 3)
+    inside, _ = fit_linear_map(job(planted_data, (8,), alpha=0.0), EYE[:16], (8,), 3)
+    assert inside[:8] == pytest.approx(alone, abs=1e-4)
+    assert np.array_equal(inside[8:], EYE[8:16])
+
+
+def test_the_best_epoch_counts_at_all_sizes_together(planted_data):
+    _, history = fit_linear_map(job(planted_data), EYE[:16], (16, 8), 4)
+    assert history.validation[history.kept_epoch] == max(history.validation)
+
+
+@pytest.mark.parametrize(
+    ("cost", "sizes", "expected"),
+    [("total", (32, 16, 8), 14), ("total", (16, 8), 14), ("per_size", (32, 16, 8), 7), ("total", (32,), 7)],
+)
+def test_epochs_at_equal_total_cost_are_those_of_all_stages_of_a_chain(planted_data, cost, sizes, expected):
+    assert total_epochs(job(planted_data, sizes, cost=cost, epochs=7)) == expected
+
+
+def test_a_plan_takes_what_the_options_say():
+    options = Options(learning_rate=0.3, final_learning_rate=0.2, path=0.7, averaging=0.5, keep="last", epochs=99)
+    plan = plan_of(options, 4)
+    assert (plan.epochs, plan.learning_rate, plan.final_learning_rate) == (4, 0.3, 0.2)
+    assert (plan.path, plan.averaging, plan.keep) == (0.7, 0.5, "last")

@@ -1,0 +1,230 @@
+"""Stages of SMRL: what they share with plain training, what each option promises, what a stage file holds."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+import torch
+
+from smec.compressors import method_named
+from smec.joint import fit_linear_map
+from smec.method import FitJob
+from smec.options import SmrlOptions
+from smec.smrl import annealed, commitment_warnings, stage_epochs
+from smec.validation import ValidationSet
+from tests.fitting import QUICK, compressor_of, cosines, fit_run, options_of, stage_bytes
+
+EYE = np.eye(32, dtype=np.float32)
+
+
+def chain(data, sizes=(32, 16, 8), **own):
+    return fit_run("smec", data, sizes=sizes, **own)
+
+
+def map_of(fitted, size):
+    return fitted.stage.tensors[fitted.stage.outputs[size]][:size]
+
+
+def test_a_chain_of_one_stage_is_plain_training_of_its_two_sizes(planted_data):
+    (stage,) = chain(planted_data, sizes=(32, 16), selection="truncation", alpha=0.0)
+    job = FitJob(planted_data, (32, 16), None, options_of("mrl", alpha=0.0), seed=0)
+    expected, history = fit_linear_map(job, EYE, (32, 16), QUICK["epochs"])
+    assert map_of(stage, 32) == pytest.approx(expected, abs=1e-3)
+    assert map_of(stage, 16) == pytest.approx(expected[:16], abs=1e-3)
+    assert stage.record["loss"] == pytest.approx(history.loss, rel=1e-4)
+    assert stage.record["validation_ndcg@10"] == pytest.approx(history.validation, abs=0.02)
+
+
+@pytest.mark.parametrize(("start", "rule"), [(0.0, "truncation"), (1.0, "variance")])
+def test_ads_without_noise_is_the_hard_choice_of_where_it_starts(planted_data, tmp_path, start, rule):
+    silent = chain(planted_data, gumbel_temperature=0.0, importance_start=start)
+    assert stage_bytes(silent, tmp_path) == stage_bytes(chain(planted_data, selection=rule), tmp_path)
+
+
+def test_alpha_zero_never_asks_the_memory(planted_data, tmp_path):
+    sizes = [stage_bytes(chain(planted_data, alpha=0.0, memory_size=m), tmp_path) for m in (0, 7, 500)]
+    assert sizes[0] == sizes[1] == sizes[2]
+
+
+def test_separate_levels_are_frozen_one_by_one(planted_data):
+    first, second = chain(planted_data, sizes=(32, 16, 8))
+    assert set(first.stage.outputs) == {32, 16} and set(second.stage.outputs) == {8}
+    assert np.array_equal(map_of(first, 16), map_of(first, 32)[first.stage.tensors["selected"]])
+    served = compressor_of("smec", [first, second])
+    assert np.array_equal(served.weights[16], map_of(first, 16)), "a later stage leaves earlier sizes alone"
+
+
+def test_a_stage_starts_at_the_rows_that_the_one_before_selected(planted_data):
+    first, second = chain(planted_data, learning_rate=1e-9, importance_learning_rate=0.5)
+    assert np.linalg.norm(map_of(second, 8), axis=1) == pytest.approx(1, abs=1e-4)
+    rows = map_of(first, 16)[second.stage.tensors["selected"]]
+    assert map_of(second, 8) == pytest.approx(rows, abs=1e-5)
+
+
+def test_nested_levels_are_prefixes_of_one_matrix_and_its_tail_does_not_move(planted_data):
+    fitted = chain(planted_data, sizes=(32, 16, 8, 4), levels="nested", selection="variance", learning_rate=3e-3)
+    matrices = [one.stage.tensors["weight"] for one in fitted]
+    assert [m.shape for m in matrices] == [(32, 32)] * 3
+    for number, trainable in ((1, 16), (2, 8)):
+        assert np.array_equal(matrices[number][trainable:], matrices[number - 1][trainable:])
+        assert not np.array_equal(matrices[number][:trainable], matrices[number - 1][:trainable])
+    served = compressor_of("smec", fitted)
+    assert served.sizes == (32, 16, 8, 4)
+    for size in served.sizes:
+        assert np.array_equal(served.weights[size], matrices[-1][:size]), "plain truncation gives every level"
+
+
+def test_a_nested_stage_only_reorders_when_nothing_is_learned(planted_data):
+    (stage,) = chain(planted_data, sizes=(32, 16), levels="nested", selection="random", learning_rate=1e-12)
+    matrix, kept = stage.stage.tensors["weight"], stage.stage.tensors["selected"]
+    assert matrix[:16] == pytest.approx(EYE[kept], abs=1e-6)
+    assert np.sort(matrix.argmax(1)).tolist() == list(range(32))
+
+
+def test_stacked_rows_stay_in_the_span_of_the_map_below(planted_data):
+    for projection, inside in (("stacked", True), ("sub", False)):
+        first, second = chain(planted_data, projection=projection, learning_rate=3e-2)
+        below = map_of(first, 16).astype(np.float64)
+        rows = map_of(second, 8).astype(np.float64)
+        left_over = rows - rows @ np.linalg.pinv(below) @ below
+        assert (np.abs(left_over).max() < 1e-4) == inside
+
+
+@pytest.mark.parametrize("levels", ["separate", "nested"])
+def test_rotation_leaves_the_cosines_at_the_larger_size_alone(planted_data, levels):
+    """A second stage that learns nothing selects from rotated rows; all of them together see what was seen before."""
+    still = {"learning_rate": 1e-12, "rotation": "pca", "levels": levels, "selection": "truncation"}
+    (first,) = chain(planted_data, sizes=(32, 16), learning_rate=3e-2, selection="truncation", levels=levels)
+    method = method_named("smec")
+    job = FitJob(planted_data, (32, 16, 15), 15, options_of("smec", **still), 0, previous=first.stage)
+    second = method.fit(job)
+    if levels == "nested":
+        rotated = map_of(second, 16)
+        before, after = (cosines(planted_data.documents @ w.T) for w in (map_of(first, 16), rotated))
+        assert after == pytest.approx(before, abs=1e-4)
+        assert not np.allclose(rotated, map_of(first, 16), atol=1e-2)
+    outputs = planted_data.documents @ map_of(second, 15).T
+    moments = outputs.T @ outputs
+    assert moments - np.diag(np.diag(moments)) == pytest.approx(np.zeros((15, 15)), abs=1e-2)
+    assert (np.diff(np.diag(moments)) <= 1e-2).all(), "strongest first"
+
+
+def test_the_teacher_travels_in_the_stage_files(planted_data):
+    first, second, third = chain(planted_data, sizes=(32, 16, 8, 4), distillation=1.0)
+    for one in (first, second, third):
+        assert np.array_equal(one.stage.tensors["teacher"], map_of(first, 32))
+    assert "teacher" not in chain(planted_data)[0].stage.tensors
+
+
+def test_the_teacher_changes_later_stages_only(planted_data):
+    taught, alone = chain(planted_data, distillation=5.0), chain(planted_data)
+    assert np.array_equal(map_of(taught[0], 32), map_of(alone[0], 32))
+    assert not np.array_equal(map_of(taught[1], 8), map_of(alone[1], 8))
+
+
+def test_refitting_learns_from_validation_queries_too_at_the_same_cost(planted_data):
+    once, twice = (chain(planted_data, sizes=(32, 16), epochs=4, refit=r)[0].record for r in (False, True))
+    assert once["steps"] == 4 * 3 and "refit" not in once
+    assert twice["steps"] == 2 * 3 and twice["refit"]["steps"] == 2 * 4, "72 queries, then 96, in batches of 24"
+
+
+def test_refitting_keeps_the_last_weights_because_nothing_is_held_out(planted_data):
+    record = chain(planted_data, sizes=(32, 16), epochs=4, refit=True)[0].record
+    assert record["refit"]["kept_epoch"] == 2
+
+
+def test_pulled_back_never_below_the_baseline_when_labels_are_noise(planted_data):
+    """Labels are shuffled, so whatever is learned is wrong; the true labels judge."""
+    rng = np.random.default_rng(3)
+    shuffled = dataclasses.replace(
+        planted_data,
+        positives=dataclasses.replace(
+            planted_data.positives, corpus_rows=rng.permutation(planted_data.positives.corpus_rows)
+        ),
+        validation=dataclasses.replace(
+            planted_data.validation, corpus_rows=rng.permutation(planted_data.validation.corpus_rows)
+        ),
+    )
+    sizes = (32, 16, 8, 4)
+    truth = ValidationSet(planted_data, torch.device("cpu"))
+
+    def scores(name, **own):
+        fitted = compressor_of(name, fit_run(name, shuffled, sizes=sizes, **own))
+        return {size: truth.ndcg_of(torch.from_numpy(fitted.weights[size])) for size in sizes}
+
+    pulled, principal = scores("smec_plus", epochs=10), scores("pca")
+    harmed = scores("smec_plus", epochs=10, pull_back=False)
+    for size in sizes:
+        assert pulled[size] >= principal[size] - 0.002
+    assert min(harmed[size] - principal[size] for size in sizes) < -0.02, "without it the noise does harm"
+
+
+def test_pull_back_is_recorded_per_size(planted_data):
+    first, second = chain(planted_data, pull_back=True, epochs=1)
+    assert set(first.record["pull_back"]) == {"32", "16"} and set(second.record["pull_back"]) == {"8"}
+    assert set(first.record["pull_back"]["16"]) == {"basis", "share"}
+
+
+def test_temperature_falls_geometrically_and_zero_stays_zero():
+    assert annealed(1.0, 0.01, 0.0) == 1.0
+    assert annealed(1.0, 0.01, 0.5) == pytest.approx(0.1)
+    assert annealed(1.0, 0.01, 1.0) == pytest.approx(0.01)
+    assert annealed(0.0, 0.5, 0.3) == annealed(0.5, 0.0, 0.3) == 0.0
+
+
+@pytest.mark.parametrize(
+    ("own", "first", "later"),
+    [
+        ({}, 10, 10),
+        ({"first_stage_share": 0.4}, 16, 8),
+        ({"refit": True}, 5, 5),
+        ({"refit": True, "first_stage_share": 0.4}, 8, 4),
+        ({"epochs": 1, "refit": True}, 1, 1),
+    ],
+)
+def test_epochs_of_a_stage(own, first, later):
+    options = SmrlOptions(**{"epochs": 10} | own)
+    assert stage_epochs(options, first=True, stages=4) == first
+    assert stage_epochs(options, first=False, stages=4) == later
+    assert stage_epochs(SmrlOptions(epochs=10, first_stage_share=0.4), first=True, stages=1) == 10
+
+
+def notes(entropies, changes):
+    return [{"entropy": e, "changed": c} for e, c in zip(entropies, changes, strict=True)]
+
+
+def test_a_selection_that_settles_is_not_warned_of():
+    assert commitment_warnings(notes([1.0, 0.6, 0.1, 0.0, 0.0, 0.0], [0, 0.5, 0.2, 0.1, 0, 0])) == []
+    assert commitment_warnings([]) == []
+
+
+def test_a_selection_that_stays_open_or_keeps_changing_is_warned_of():
+    (undecided,) = commitment_warnings(notes([1.0] * 6, [0.0] * 6))
+    assert "never commits: entropy 1.00 of 1" in undecided and "`gumbel_temperature`" in undecided
+    (restless,) = commitment_warnings(notes([0.0] * 6, [0, 0, 0, 0, 0, 0.3]))
+    assert "still changes: 30%" in restless
+
+
+@pytest.mark.parametrize(
+    "own",
+    [{"gumbel_temperature": 50.0, "final_gumbel_temperature": 50.0}, {"importance_learning_rate": 1e-6}],
+    ids=["too hot", "too slow"],
+)
+def test_a_chain_whose_selection_cannot_commit_says_so(planted_data, own):
+    own = {"importance_start": 0.0} | own
+    for fitted in chain(planted_data, **own):
+        assert any("never commits" in warning for warning in fitted.record["warnings"])
+        assert fitted.record["selection_per_epoch"][-1]["entropy"] > 0.5
+
+
+def test_a_fixed_selection_and_one_that_starts_decided_are_not_warned_of(planted_data):
+    for own in ({"selection": "variance"}, {"importance_start": 100.0, "final_gumbel_temperature": 0.01}):
+        for fitted in chain(planted_data, **own):
+            assert fitted.record["warnings"] == []
+
+
+def test_the_record_follows_every_epoch(planted_data):
+    for fitted in chain(planted_data):
+        record = fitted.record
+        assert len(record["loss"]) == 3
+        assert len(record["validation_ndcg@10"]) == len(record["selection_per_epoch"]) == 4

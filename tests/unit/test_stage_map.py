@@ -1,0 +1,90 @@
+"""The map of a stage before and while it is trained."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+import torch
+
+from smec.errors import SmecError
+from smec.options import SmrlOptions
+from smec.selection import AdaptiveSelection
+from smec.stage_map import SelectionTrace, StageMap, build_stage_map
+
+ROWS = np.linalg.qr(np.random.default_rng(0).normal(size=(32, 32)))[0].astype(np.float32)[:16]
+
+
+def built(data, keep=8, **own):
+    return build_stage_map(SmrlOptions(**own), data, ROWS, keep, seed=0)
+
+
+@pytest.mark.parametrize("projection", ["sub", "stacked"])
+@pytest.mark.parametrize("selection", ["ads", "truncation", "random", "variance", "contribution"])
+def test_a_stage_starts_at_the_given_rows(planted_data, projection, selection):
+    start = built(planted_data, projection=projection, selection=selection)
+    assert start.weight().detach().numpy() == pytest.approx(ROWS, abs=1e-6)
+    kept = start.kept_rows()
+    assert len(kept) == 8 and torch.equal(kept, kept.sort().values)
+    assert start.layer.shape == ((16, 16) if projection == "stacked" else (16, 32))
+
+
+def test_only_the_layer_and_the_importance_learn(planted_data):
+    names = {name for name, _ in built(planted_data, projection="stacked").named_parameters()}
+    assert names == {"layer", "adaptive.importance"}
+    fixed = built(planted_data, selection="variance")
+    assert {name for name, _ in fixed.named_parameters()} == {"layer"}
+    assert "fixed_mask" in fixed.state_dict(), "a random choice is part of a checkpoint"
+
+
+def test_the_given_rows_are_copied(planted_data):
+    start = built(planted_data)
+    with torch.no_grad():
+        start.layer += 1
+    assert np.abs(ROWS).max() <= 1
+
+
+def test_ads_starts_from_the_variance_of_the_outputs(planted_data):
+    strong, weak, none = (built(planted_data, importance_start=s).adaptive.importance for s in (2.0, 1.0, 0.0))
+    assert strong.detach() == pytest.approx(2 * weak.detach().numpy(), rel=1e-6)
+    assert weak.mean().item() == pytest.approx(0, abs=1e-5) and weak.std(correction=0).item() == pytest.approx(
+        1, rel=1e-4
+    )
+    assert (none == 0).all()
+    by_variance = built(planted_data, selection="variance").kept_rows()
+    assert torch.equal(built(planted_data).kept_rows(), by_variance)
+
+
+def test_dimensions_that_are_all_alike_start_alike(planted_data):
+    rows = np.repeat(ROWS[:1], 4, axis=0)
+    importance = build_stage_map(SmrlOptions(), planted_data, rows, 2, seed=0).adaptive.importance
+    assert importance.detach().abs().max() < 1e-3
+
+
+@pytest.mark.parametrize("columns", [0, 1, 6])
+def test_queries_without_hard_negatives_are_left_out_of_the_evidence(planted_data, columns):
+    mined = planted_data.hard_negatives[:, :columns].copy()
+    mined[1:] = -1
+    few = dataclasses.replace(planted_data, hard_negatives=mined)
+    for rule in ("variance", "truncation", "random"):
+        assert torch.equal(built(few, selection=rule).kept_rows(), built(planted_data, selection=rule).kept_rows())
+    if columns:
+        assert len(built(few, selection="contribution").kept_rows()) == 8
+    else:
+        with pytest.raises(SmecError, match=r"`contribution` needs mined negatives.* `mined_negatives`"):
+            built(few, selection="contribution")
+
+
+def test_the_trace_tells_what_changed_and_how_decided_the_choice_is():
+    stage_map = StageMap(torch.eye(4), None, AdaptiveSelection(torch.tensor([50.0, 40.0, -40.0, -50.0]), 2))
+    trace = SelectionTrace(stage_map, temperature=1.0)
+    assert trace.observe() == {"changed": 0.0, "entropy": pytest.approx(0, abs=1e-6)}
+    with torch.no_grad():
+        stage_map.adaptive.importance.copy_(torch.tensor([0.0, 0.001, 0.002, -0.001]))
+    seen = trace.observe()
+    assert seen["changed"] == 0.5 and seen["entropy"] > 0.9
+    assert trace.observe()["changed"] == 0.0
+
+
+def test_a_fixed_choice_never_changes(planted_data):
+    trace = SelectionTrace(built(planted_data, selection="variance"), temperature=1.0)
+    assert trace.observe() == {"changed": 0.0, "entropy": 0.0}
