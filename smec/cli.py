@@ -4,10 +4,22 @@ Each verb imports what it needs when it runs, so that `--help` is quick and a tr
 """
 
 import json
+import logging
+import time
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+
+LOGGER = logging.getLogger(__name__)
+
+_began: dict[str, float] = {}
+
+
+def _finished(*_: object, **__: object) -> None:
+    verb, began = _began.popitem()
+    LOGGER.info("%s took %.2f s", verb, time.perf_counter() - began)
+
 
 app = typer.Typer(
     name="smec",
@@ -15,12 +27,18 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
+    result_callback=_finished,
 )
 
 Spec = Annotated[str, typer.Option(help="The job as JSON: every setting that it depends on.")]
 Data = Annotated[Path, typer.Option(help="Folder of the dataset: corpus.parquet, queries.parquet, qrels.parquet ...")]
 Embeddings = Annotated[Path, typer.Option(help="Folder that holds the stores `queries` and `corpus`.")]
 Output = Annotated[Path, typer.Option(help="Where the result goes.")]
+
+
+@app.callback()
+def _started(context: typer.Context) -> None:
+    _began[str(context.invoked_subcommand)] = time.perf_counter()
 
 
 @app.command()
