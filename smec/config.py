@@ -1,6 +1,7 @@
 """The configuration of the workflow: every key, its default, and what must agree before anything runs."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import Field, field_validator, model_validator
@@ -123,8 +124,11 @@ def load(values: Mapping[str, Any]) -> Config:
     """
     config = validated(Config, values, "The configuration")
     for name, settings in config.datasets.items():
-        _within(f"datasets.{name}", lambda s=settings: datasets.parse(s))
+        _within(f"datasets.{name}", datasets.parse, settings)
+    for name, settings in config.backbones.items():
+        _within(f"backbones.{name}", backbones.parse, settings)
     for experiment in config.experiments:
+        _check_sources(config, experiment.dataset)
         _check_sizes(config, experiment)
     for name in config.methods:
         config.options_of(name)
@@ -132,13 +136,27 @@ def load(values: Mapping[str, Any]) -> Config:
     return config
 
 
+def _check_sources(config: Config, dataset: str) -> None:
+    for key, value in datasets.parse(config.datasets[dataset]):
+        if isinstance(value, Path) and not value.exists():
+            raise SmecError(
+                f"datasets.{dataset}.{key} in the configuration names {value}, which does not exist. Correct the path "
+                "(it is relative to the folder where the workflow runs), or put the data there."
+            )
+
+
 def _check_sizes(config: Config, experiment: Experiment) -> None:
     where = f"backbones.{experiment.backbone}"
-    width = _within(where, lambda: backbones.parse(config.backbones[experiment.backbone])).dim
+    width = backbones.parse(config.backbones[experiment.backbone]).dim
     if experiment.sizes[0] > width:
         raise SmecError(
             f"The experiment on {experiment.dataset} asks for {experiment.sizes[0]} dimensions, but {where} has "
             f"{width}. Remove the sizes above the backbone's width."
+        )
+    if experiment.sizes == (width,):
+        raise SmecError(
+            f"The experiment on {experiment.dataset} asks for {width} dimensions only, the width of {where}, so there "
+            "is nothing to compress. Add smaller sizes."
         )
 
 
@@ -149,9 +167,9 @@ def _check_shared(config: Config) -> None:
             raise SmecError(f"training.{key} is an option of no configured method. {nearest_name(key, known)}")
 
 
-def _within(where: str, check: Any) -> Any:
+def _within(where: str, parse: Callable[[Mapping[str, Any]], Settings], values: Mapping[str, Any]) -> None:
     try:
-        return check()
+        parse(values)
     except SmecError as error:
         raise SmecError(f"{where}: {error}") from error
 

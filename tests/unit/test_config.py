@@ -1,0 +1,143 @@
+"""Faults of a configuration: told before anything runs, by key, with what was given and what to write instead."""
+
+import copy
+from pathlib import Path
+
+import pytest
+import yaml
+
+from smec import config
+from smec.compressors import method_named
+from smec.errors import SmecError
+from smec.options import SimilarityOptions
+
+ROOT = Path(__file__).parents[2]
+
+GOOD = {
+    "datasets": {"docs": {"kind": "pydocs"}},
+    "backbones": {"minilm": {"kind": "sentence_transformer", "dim": 384}},
+    "experiments": [{"dataset": "docs", "backbone": "minilm", "sizes": [384, 192, 96]}],
+    "training": {"epochs": 7, "alpha": 0.3},
+    "methods": {"truncation": {}, "smec": {}, "cool": {"method": "smec", "epochs": 3}, "mrl": {}},
+    "seeds": [5, 6],
+    "views": {"all": {"title": "All", "methods": ["truncation", "smec"], "reference": "smec"}},
+}
+
+
+def changed(path, value):
+    """GOOD with one value replaced; the path is keys and list places."""
+    values = copy.deepcopy(GOOD)
+    inner = values
+    for key in path[:-1]:
+        inner = inner[key]
+    inner[path[-1]] = value
+    return values
+
+
+def test_the_shipped_configuration_is_valid():
+    loaded = config.load(yaml.safe_load((ROOT / "config" / "config.yaml").read_text()))
+    assert loaded.seeds and loaded.views
+
+
+def test_options_are_shared_then_own_then_default():
+    loaded = config.load(GOOD)
+    assert loaded.options_of("smec")["epochs"] == 7 and loaded.options_of("cool")["epochs"] == 3
+    assert loaded.options_of("smec")["alpha"] == 0.3 and loaded.options_of("mrl")["alpha"] == 0.3
+    assert loaded.options_of("smec")["neighbours"] == SimilarityOptions().neighbours
+    assert loaded.options_of("truncation") == {}, "what a method has no option for does not reach it"
+    assert set(loaded.options_of("smec")) == set(method_named("smec").Options.model_fields)
+
+
+def test_a_run_knows_its_method_and_its_seeds():
+    loaded = config.load(GOOD)
+    assert loaded.method_of("cool") == "smec" and loaded.method_of("mrl") == "mrl"
+    assert loaded.seeds_of("smec") == (5, 6) and loaded.seeds_of("truncation") == (5,)
+    assert loaded.experiment("docs", "minilm").sizes == (384, 192, 96)
+
+
+def test_sizes_need_not_begin_at_the_width():
+    assert config.load(changed(("experiments", 0, "sizes"), [100, 7])).experiments[0].sizes == (100, 7)
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "told"),
+    [
+        (("sedes",), [1], r"unknown key 'sedes'\. Did you mean 'seeds'\?"),
+        (("experiments", 0, "size"), [1], r"experiments\.0: unknown key 'size'\. Did you mean 'sizes'\?"),
+        (("views", "all", "methds"), ["smec"], r"views\.all: unknown key 'methds'\. Did you mean 'methods'\?"),
+        (("store", ), {"shard_row": 3}, r"store: unknown key 'shard_row'\. Did you mean 'shard_rows'\?"),
+        (("methods", "smec"), {"epoch": 3}, r"methods\.smec .*unknown key 'epoch'\. Did you mean 'epochs'\?"),
+        (("training", "epoch"), 3, r"training\.epoch is an option of no configured method\. Did you mean 'epochs'\?"),
+        (("datasets", "docs", "knid"), "x", r"datasets\.docs: .*unknown key 'knid'\. Did you mean 'kind'\?"),
+        (("backbones", "minilm", "batch"), 1, r"backbones\.minilm: .*unknown key 'batch'\. .*'batch_size'\?"),
+    ],
+)  # fmt: skip
+def test_a_misspelt_key_names_its_place_and_the_nearest(path, value, told):
+    with pytest.raises(SmecError, match=told):
+        config.load(changed(path, value))
+
+
+@pytest.mark.parametrize("sizes", [[96, 192], [192, 192], [192, 0], [192, -3], [384, 192, 193]])
+def test_sizes_that_do_not_decrease_are_refused(sizes):
+    with pytest.raises(SmecError, match=r"experiments\.0\.sizes: sizes must be positive and strictly decreasing"):
+        config.load(changed(("experiments", 0, "sizes"), sizes))
+
+
+def test_no_size_and_no_experiment_are_refused():
+    with pytest.raises(SmecError, match=r"experiments\.0\.sizes"):
+        config.load(changed(("experiments", 0, "sizes"), []))
+    with pytest.raises(SmecError, match=r"experiments"):
+        config.load(changed(("experiments",), []))
+
+
+def test_sizes_above_the_width_of_the_backbone_are_refused():
+    with pytest.raises(SmecError, match=r"on docs asks for 400 dimensions, but backbones\.minilm has 384"):
+        config.load(changed(("experiments", 0, "sizes"), [400, 200]))
+
+
+def test_the_full_width_alone_is_refused():
+    with pytest.raises(SmecError, match="nothing to compress"):
+        config.load(changed(("experiments", 0, "sizes"), [384]))
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "told"),
+    [
+        (("experiments", 0, "dataset"), "dosc", r"no dataset 'dosc' in datasets\. Did you mean 'docs'\?"),
+        (("experiments", 0, "backbone"), "minlm", r"no backbone 'minlm' in backbones\. Did you mean 'minilm'\?"),
+        (("methods", "smek"), {}, r"There is no method 'smek'\. Did you mean 'smec'\?"),
+        (("methods", "cool", "method"), "pcaa", r"There is no method 'pcaa'\. Did you mean 'pca'\?"),
+        (("datasets", "docs", "kind"), "pydoc", r"datasets\.docs: The dataset kind 'pydoc' is unknown\. .*'pydocs'"),
+        (("datasets", "docs"), {}, r"datasets\.docs: The dataset kind '' is unknown\. Known names: .*pydocs"),
+        (("backbones", "minilm", "kind"), "precomputd", r"backbones\.minilm: The backbone kind .*'precomputed'"),
+        (("views", "all", "methods"), ["smec", "smecc"], r"no method 'smecc' in methods \(asked for by views\.all\)"),
+        (("views", "all", "reference"), "mrl", r"reference 'mrl' is not among the methods of the view"),
+    ],
+)
+def test_an_unknown_name_is_told_with_the_nearest(path, value, told):
+    with pytest.raises(SmecError, match=told):
+        config.load(changed(path, value))
+
+
+def test_a_value_out_of_range_is_told_with_what_was_given():
+    with pytest.raises(SmecError, match=r"methods\.smec .*learning_rate: .*greater than 0 \(given: -1\)"):
+        config.load(changed(("methods", "smec"), {"learning_rate": -1}))
+
+
+def test_a_missing_folder_is_told_before_anything_runs(tmp_path):
+    dataset = {"kind": "beir_folder", "path": str(tmp_path / "scifact")}
+    with pytest.raises(SmecError, match=r"datasets\.docs\.path .* names .*scifact, which does not exist"):
+        config.load(changed(("datasets", "docs"), dataset))
+    (tmp_path / "scifact").mkdir()
+    assert config.load(changed(("datasets", "docs"), dataset))
+
+
+def test_one_pair_of_dataset_and_backbone_is_one_experiment():
+    with pytest.raises(SmecError, match="share a dataset and a backbone"):
+        config.load(changed(("experiments",), [GOOD["experiments"][0], GOOD["experiments"][0]]))
+
+
+def test_every_key_is_described():
+    for model in (config.Config, config.Experiment, config.View, config.StoreSettings):
+        undescribed = [name for name, field in model.model_fields.items() if not field.description]
+        assert undescribed in ([], ["store"]), model
