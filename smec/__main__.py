@@ -2,12 +2,16 @@
 
 import errno
 import logging
+import signal
 import sys
 from typing import NoReturn
 
 from smec.errors import SmecError
 
 INTERRUPTED = 130
+TERMINATED = 143
+"""Exit status of a job that a scheduler stops; leaving by an exception removes what is half written."""
+
 DISK_FULL = (
     "The disk is full. Files are written under a temporary name first, so nothing half-written was left behind: free "
     "some space and run the same command again, it goes on from the last complete file."
@@ -17,6 +21,7 @@ DISK_FULL = (
 def main() -> None:
     """Run the command line."""
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(TERMINATED))
     from smec.cli import app
 
     try:

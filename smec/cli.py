@@ -95,6 +95,54 @@ def evaluate(
 
 
 @app.command()
+def fit(
+    queries: Annotated[Path, typer.Option(help="Vectors of the queries: .npy, or .parquet with id and vector.")],
+    corpus: Annotated[Path, typer.Option(help="Vectors of the documents, in the same forms.")],
+    qrels: Annotated[Path, typer.Option(help="Judgements: .tsv with query-id, corpus-id, score, or .parquet.")],
+    output: Annotated[Path, typer.Option(help="Folder of the result.")],
+    method: Annotated[str, typer.Option(help="Method of compression.")] = "smec_plus",
+    size: Annotated[int | None, typer.Option(help="Smallest size; the width is halved down to it.")] = None,
+    sizes: Annotated[str, typer.Option(help="All sizes instead, such as 384,192,96.")] = "",
+    options: Annotated[list[str] | None, typer.Option("--set", help="An option of the method: key=value.")] = None,
+    seed: Annotated[int, typer.Option(help="Of everything random.")] = 0,
+    corpus_ids: Annotated[Path | None, typer.Option(help="Ids of an .npy corpus, .txt; else row numbers.")] = None,
+    query_ids: Annotated[Path | None, typer.Option(help="Ids of .npy queries, .txt; else row numbers.")] = None,
+) -> None:
+    """Fit a compressor on your own vectors."""
+    from smec.jobs import fit as job
+
+    request = job.Request(
+        corpus=corpus,
+        queries=queries,
+        qrels=qrels,
+        method=method,
+        size=size,
+        sizes=job.parsed_sizes(sizes),
+        options=options or (),
+        seed=seed,
+        corpus_ids=corpus_ids,
+        query_ids=query_ids,
+    )
+    for stage in job.run(request, output):
+        typer.echo(stage)
+
+
+@app.command()
+def compress(
+    compressor: Annotated[Path, typer.Option(help="Folder that `smec fit` has written, or a stage file.")],
+    size: Annotated[int, typer.Option(help="Number of dimensions.")],
+    source: Annotated[Path, typer.Option("--input", help="Vectors, .npy of shape (rows, dimensions).")],
+    output: Annotated[Path, typer.Option(help="Compressed vectors, .npy.")],
+    dtype: Annotated[str, typer.Option(help="float32 or float16.")] = "float32",
+) -> None:
+    """Compress a file of vectors, block by block."""
+    from smec.jobs import compress as job
+
+    job.run(compressor, size, source, output, job.parsed_dtype(dtype))
+    typer.echo(output)
+
+
+@app.command()
 def table(
     spec: Spec,
     scores: Annotated[list[Path], typer.Argument(help="Per-query score files of the methods to compare.")],

@@ -45,7 +45,7 @@ def read_ids(vectors: Path, ids: Path | None) -> pa.Array:
         if ids is not None:
             raise SmecError(f"{vectors} brings its ids in the column 'id', so {ids} must not be given beside it.")
         return _id_column(vectors)
-    rows = len(_memory_map(vectors))
+    rows = len(memory_map(vectors))
     if ids is None:
         return pa.array(np.arange(rows)).cast(pa.string())
     _require(ids)
@@ -69,13 +69,19 @@ def open_vectors(path: Path, ids: pa.Array, copy: Path) -> VectorFile:
     if path.suffix == ".parquet":
         _copy_parquet(path, copy)
         path = copy
-    vectors = _memory_map(path)
+    vectors = memory_map(path)
     for start, block in _blocks(vectors):
         refuse_unusable_rows(block, ids.slice(start, len(block)), str(path))
     return VectorFile(path, len(vectors), vectors.shape[1], vectors.dtype.name, sha256_of_file(path))
 
 
-def _memory_map(path: Path) -> NDArray[Any]:
+def memory_map(path: Path) -> NDArray[Any]:
+    """Open an .npy file of vectors without reading it.
+
+    Raises:
+        SmecError: the file is missing or truncated, or does not hold real numbers of shape (rows, dim).
+    """
+    _require(path)
     if path.suffix != ".npy":
         raise SmecError(f"{path} is neither .npy nor .parquet. Save the vectors in one of these forms.")
     try:
@@ -89,6 +95,19 @@ def _memory_map(path: Path) -> NDArray[Any]:
     return vectors
 
 
+def width_of(path: Path) -> int:
+    """Return the length of the vectors of an .npy or .parquet file, by its header or its first row.
+
+    Raises:
+        SmecError: the file is missing or is not one of vectors.
+    """
+    _require(path)
+    if path.suffix != ".parquet":
+        return int(memory_map(path).shape[1])
+    with _parquet(path) as file:
+        return int(_first_vector(file, path).shape[1])
+
+
 def _blocks(vectors: NDArray[Any]) -> Iterator[tuple[int, NDArray[Any]]]:
     rows = max(1, BLOCK_BYTES // (vectors.shape[1] * vectors.itemsize))
     for start in range(0, len(vectors), rows):
@@ -98,12 +117,7 @@ def _blocks(vectors: NDArray[Any]) -> Iterator[tuple[int, NDArray[Any]]]:
 def _copy_parquet(path: Path, copy: Path) -> None:
     """Stream the column `vector` of a parquet file into an npy file of the same type."""
     with _parquet(path) as file:
-        if "vector" not in file.schema_arrow.names:
-            raise SmecError(f"{path} has no column 'vector'; it has {file.schema_arrow.names}. Rename the right one.")
-        first = next(file.iter_batches(1, columns=["vector"]), None)
-        if first is None:
-            raise SmecError(f"{path} has no rows. Check that the file is complete.")
-        sample = _matrix(first.column(0), None, path, 0)
+        sample = _first_vector(file, path)
         with atomic_path(copy) as temporary, temporary.open("wb") as stream:
             header = np.lib.format.header_data_from_array_1_0(sample)
             np.lib.format.write_array_header_1_0(stream, {**header, "shape": (file.metadata.num_rows, sample.shape[1])})
@@ -112,6 +126,15 @@ def _copy_parquet(path: Path, copy: Path) -> None:
                 block = _matrix(batch.column(0), sample.shape[1], path, done)
                 stream.write(np.ascontiguousarray(block).data)
                 done += len(block)
+
+
+def _first_vector(file: pq.ParquetFile, path: Path) -> NDArray[Any]:
+    if "vector" not in file.schema_arrow.names:
+        raise SmecError(f"{path} has no column 'vector'; it has {file.schema_arrow.names}. Rename the right one.")
+    first = next(file.iter_batches(1, columns=["vector"]), None)
+    if first is None:
+        raise SmecError(f"{path} has no rows. Check that the file is complete.")
+    return _matrix(first.column(0), None, path, 0)
 
 
 def _matrix(column: pa.Array, dim: int | None, path: Path, first_row: int) -> NDArray[Any]:

@@ -1,0 +1,97 @@
+"""`smec compress`: make a file of vectors small, block by block, whatever its length."""
+
+from pathlib import Path
+from typing import IO, Any, Literal, cast, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from smec.backbones.base import unit_rows
+from smec.datasets.vector_files import memory_map
+from smec.errors import SmecError, nearest_name
+from smec.files import atomic_path
+from smec.fitted import open_compressor
+from smec.method import Compressor
+from smec.progress import progress
+from smec.store_writer import refuse_unusable_rows
+
+Dtype = Literal["float32", "float16"]
+
+TILE_ROWS = 1024
+"""Rows of one matrix product. It is always this many, so that a result does not depend on the rows around it."""
+
+BLOCK_BYTES = 1 << 26
+"""Input that is held in memory at once."""
+
+
+def run(
+    compressor: Path, size: int, source: Path, output: Path, dtype: Dtype = "float32", block_rows: int | None = None
+) -> None:
+    """Compress every row of an .npy file and write an .npy file, which appears when it is complete.
+
+    Rows need not be of unit length; the result is, as far as its number format goes.
+
+    Args:
+        compressor: folder of a run, or a stage file.
+        size: d, one of the sizes that it was fitted for.
+        source: .npy, numbers (n, M).
+        output: .npy, `dtype` (n, d).
+        dtype: number format of the result.
+        block_rows: rows that are read at once; as many as fit 64 MiB if None. The result does not depend on it.
+
+    Raises:
+        SmecError: there is no such compressor or size, the file is not one of vectors of the right width, a row is all
+            zeros or has a NaN or infinite value, or the disk is full.
+    """
+    opened = open_compressor(compressor)
+    vectors = memory_map(source)
+    _check(opened, size, source, output, vectors)
+    rows = block_rows or max(1, BLOCK_BYTES // (vectors.shape[1] * 4))
+    header = {"descr": np.dtype(dtype).str, "fortran_order": False, "shape": (len(vectors), size)}
+    with atomic_path(output) as temporary, temporary.open("wb") as stream:
+        np.lib.format.write_array_header_1_0(stream, header)
+        for start in progress(range(0, len(vectors), rows), "compress"):
+            block = vectors[start : start + rows]
+            refuse_unusable_rows(block, [f"row {row}" for row in range(start, start + len(block))], str(source))
+            _write(stream, compressed(opened, unit_rows(block), size).astype(dtype))
+
+
+def parsed_dtype(name: str) -> Dtype:
+    """Return a number format by its name.
+
+    Raises:
+        SmecError: it is none that is written.
+    """
+    for known in get_args(Dtype):
+        if name == known:
+            return cast(Dtype, known)
+    raise SmecError(f"`--dtype {name}` is unknown. {nearest_name(name, get_args(Dtype))}")
+
+
+def compressed(compressor: Compressor, vectors: NDArray[np.float32], size: int) -> NDArray[np.float32]:
+    """Compress unit vectors, float32 (n, M), to float32 (n, size), in matrix products of one shape."""
+    result = np.empty((len(vectors), size), dtype=np.float32)
+    for start in range(0, len(vectors), TILE_ROWS):
+        tile = vectors[start : start + TILE_ROWS]
+        padding = np.zeros((TILE_ROWS - len(tile), tile.shape[1]), dtype=np.float32)
+        whole = np.concatenate([tile, padding]) if len(padding) else tile
+        result[start : start + len(tile)] = compressor.transform(whole, size)[: len(tile)]
+    return result
+
+
+def _check(compressor: Compressor, size: int, source: Path, output: Path, vectors: NDArray[Any]) -> None:
+    """Raise `SmecError` for what can be known before the first row is read."""
+    if output.suffix != ".npy":
+        raise SmecError(f"The output {output} must end in .npy, the only form that is written.")
+    if output.exists() and output.samefile(source):
+        raise SmecError(f"The output {output} is the input. Give another name: the input is read to the last row.")
+    if size not in compressor.sizes:
+        raise SmecError(
+            f"The compressor was not fitted for {size} dimensions; it has {', '.join(map(str, compressor.sizes))}. Ask "
+            "for one of these, or fit it again with this size among `--sizes`."
+        )
+    compressor.transform(np.zeros((1, vectors.shape[1]), dtype=np.float32), size)
+
+
+def _write(stream: IO[bytes], block: NDArray[Any]) -> None:
+    stream.write(np.ascontiguousarray(block).data)

@@ -1,0 +1,205 @@
+"""`smec compress`: the same vectors as the compressor gives, whatever the blocks; whole files or none."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from smec.cli import app
+from smec.errors import SmecError
+from smec.fitted import open_compressor
+from smec.jobs import compress
+from smec.linear import LinearCompressor
+from smec.method import Stage
+from tests.conftest import unit
+
+WIDTH = 24
+
+
+def matrix(rows, width, seed):
+    return np.random.default_rng(seed).normal(size=(rows, width)).astype(np.float32)
+
+
+@pytest.fixture
+def fitted(tmp_path):
+    for size, seed in ((12, 1), (6, 2)):
+        Stage("smec", {"weight": matrix(size, WIDTH, seed)}, {size: "weight"}).save(
+            tmp_path / f"fit/dim{size}/compressor.safetensors"
+        )
+    return tmp_path / "fit"
+
+
+@pytest.fixture
+def vectors(tmp_path):
+    def saved(rows, dtype=np.float32):
+        np.save(tmp_path / "vectors.npy", (7 * matrix(rows, WIDTH, 3)).astype(dtype))
+        return tmp_path / "vectors.npy"
+
+    return saved
+
+
+@pytest.mark.parametrize("rows", [1, 2, compress.TILE_ROWS, compress.TILE_ROWS + 1, 2500])
+@pytest.mark.parametrize("size", [12, 6])
+def test_equals_the_compressor(fitted, vectors, tmp_path, rows, size):
+    source = vectors(rows)
+    compress.run(fitted, size, source, tmp_path / "small.npy")
+    found = np.load(tmp_path / "small.npy")
+    assert found.dtype == np.float32 and found.shape == (rows, size)
+    weight = matrix(size, WIDTH, {12: 1, 6: 2}[size])
+    expected = LinearCompressor({size: weight}, {size: np.zeros(size, np.float32)}).transform(
+        unit(np.load(source)), size
+    )
+    np.testing.assert_allclose(found, expected, atol=1e-6)
+
+
+@pytest.mark.parametrize("block_rows", [1, 7, 1000, 1024, 5000])
+def test_block_size_does_not_matter(fitted, vectors, tmp_path, block_rows):
+    source = vectors(2100)
+    compress.run(fitted, 6, source, tmp_path / "whole.npy")
+    compress.run(fitted, 6, source, tmp_path / "blocks.npy", block_rows=block_rows)
+    assert (tmp_path / "whole.npy").read_bytes() == (tmp_path / "blocks.npy").read_bytes()
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float64, np.int8])
+def test_input_of_other_number_formats(fitted, vectors, tmp_path, dtype):
+    source = vectors(30, dtype)
+    compress.run(fitted, 6, source, tmp_path / "small.npy")
+    expected = open_compressor(fitted).transform(unit(np.load(source).astype(np.float64)), 6)
+    np.testing.assert_allclose(np.load(tmp_path / "small.npy"), expected, atol=1e-6)
+
+
+def test_float16_is_the_rounded_float32(fitted, vectors, tmp_path):
+    source = vectors(50)
+    compress.run(fitted, 6, source, tmp_path / "wide.npy")
+    compress.run(fitted, 6, source, tmp_path / "half.npy", dtype="float16")
+    assert np.array_equal(np.load(tmp_path / "half.npy"), np.load(tmp_path / "wide.npy").astype(np.float16))
+
+
+def test_one_stage_file_serves_its_own_size(fitted, vectors, tmp_path):
+    stage = fitted / "dim6/compressor.safetensors"
+    compress.run(stage, 6, vectors(5), tmp_path / "small.npy")
+    with pytest.raises(SmecError, match="not fitted for 12 dimensions; it has 6"):
+        compress.run(stage, 12, vectors(5), tmp_path / "small.npy")
+
+
+@pytest.mark.parametrize(
+    ("fault", "told"), [(np.nan, "NaN or infinite"), (np.inf, "NaN or infinite"), (0, "all zeros")]
+)
+def test_an_unusable_row_is_named_and_nothing_is_left(fitted, vectors, tmp_path, fault, told):
+    source = vectors(2000)
+    rows = np.load(source)
+    rows[1234] = fault
+    np.save(source, rows)
+    with pytest.raises(SmecError, match=rf"'row 1234' for .*vectors.npy.*{told}"):
+        compress.run(fitted, 6, source, tmp_path / "out/small.npy", block_rows=500)
+    assert list((tmp_path / "out").iterdir()) == []
+
+
+@pytest.mark.parametrize("kept", [0, 50, 500, -1])
+def test_a_truncated_file_is_refused(fitted, vectors, tmp_path, kept):
+    source = vectors(100)
+    source.write_bytes(source.read_bytes()[:kept])
+    with pytest.raises(SmecError, match=r"vectors.npy is not a readable npy file"):
+        compress.run(fitted, 6, source, tmp_path / "small.npy")
+    assert not (tmp_path / "small.npy").exists()
+
+
+@pytest.mark.parametrize(
+    ("array", "told"),
+    [
+        (np.ones(WIDTH), r"of shape \(24,\)"),
+        (np.ones((0, WIDTH)), r"of shape \(0, 24\)"),
+        (np.full((2, WIDTH), "a"), "holds <U1"),
+        (np.ones((2, WIDTH), complex), "holds complex128"),
+        (np.ones((2, 5)), "have 5 dimensions and the compressor reads 24"),
+    ],
+)
+def test_arrays_of_other_shapes_are_refused(fitted, tmp_path, array, told):
+    np.save(tmp_path / "odd.npy", array)
+    with pytest.raises(SmecError, match=told):
+        compress.run(fitted, 6, tmp_path / "odd.npy", tmp_path / "small.npy")
+
+
+def test_paths_that_cannot_be_meant(fitted, vectors, tmp_path):
+    source = vectors(3)
+    with pytest.raises(SmecError, match="is the input"):
+        compress.run(fitted, 6, source, source)
+    with pytest.raises(SmecError, match=r"must end in \.npy"):
+        compress.run(fitted, 6, source, tmp_path / "small.bin")
+    with pytest.raises(SmecError, match=r"nothing\.npy does not exist"):
+        compress.run(fitted, 6, tmp_path / "nothing.npy", tmp_path / "small.npy")
+    with pytest.raises(SmecError, match="holds no fitted compressor"):
+        compress.run(tmp_path, 6, source, tmp_path / "small.npy")
+
+
+def test_stages_of_two_methods_are_refused(fitted, vectors, tmp_path):
+    Stage("mrl", {"weight": matrix(3, WIDTH, 1)}, {3: "weight"}).save(fitted / "dim3/compressor.safetensors")
+    with pytest.raises(SmecError, match="different methods: mrl, smec"):
+        compress.run(fitted, 6, vectors(3), tmp_path / "small.npy")
+
+
+def test_an_interruption_leaves_the_old_file(fitted, vectors, tmp_path, monkeypatch):
+    target = tmp_path / "out/small.npy"
+    compress.run(fitted, 6, vectors(10), target)
+    before = target.read_bytes()
+    calls = []
+
+    def interrupted(*arguments):
+        calls.append(arguments)
+        if len(calls) == 3:
+            raise KeyboardInterrupt
+        return original(*arguments)
+
+    original = compress.compressed
+    monkeypatch.setattr(compress, "compressed", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        compress.run(fitted, 6, vectors(1000), target, block_rows=100)
+    assert list(target.parent.iterdir()) == [target] and target.read_bytes() == before
+
+
+def test_a_killed_process_leaves_nothing(fitted, tmp_path):
+    with (tmp_path / "large.npy").open("wb") as stream:
+        np.lib.format.write_array_header_1_0(
+            stream, {"descr": "<f4", "fortran_order": False, "shape": (400_000, WIDTH)}
+        )
+        stream.write(np.ones((400_000, WIDTH), np.float32).data)
+    out = tmp_path / "out"
+    out.mkdir()
+    small_blocks = "from smec.jobs import compress; compress.BLOCK_BYTES = 1 << 14"
+    program = f"{small_blocks}; from smec.__main__ import main; main()"
+    arguments = [
+        "--compressor",
+        fitted,
+        "--size",
+        "6",
+        "--input",
+        tmp_path / "large.npy",
+        "--output",
+        out / "small.npy",
+    ]
+    process = subprocess.Popen(
+        [sys.executable, "-c", program, "compress", *map(str, arguments)],
+        stderr=subprocess.DEVNULL,
+        env=os.environ | {"PYTHONDONTWRITEBYTECODE": ""},
+    )
+    limit = time.monotonic() + 60
+    while not any(path.stat().st_size > 4000 for path in out.iterdir()) and time.monotonic() < limit:
+        time.sleep(0.005)
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(60) == 143
+    assert list(out.iterdir()) == []
+
+
+def test_command_line(fitted, vectors, tmp_path):
+    arguments = ["compress", "--compressor", str(fitted), "--size", "6", "--input", str(vectors(4)), "--output"]
+    outcome = CliRunner().invoke(app, [*arguments, str(tmp_path / "small.npy"), "--dtype", "float16"])
+    assert outcome.exit_code == 0, outcome.output
+    assert outcome.stdout.strip() == str(tmp_path / "small.npy")
+    assert np.load(tmp_path / "small.npy").dtype == np.float16
+    refused = CliRunner().invoke(app, [*arguments, str(tmp_path / "other.npy"), "--dtype", "float8"])
+    assert isinstance(refused.exception, SmecError) and "Did you mean" in str(refused.exception)
