@@ -5,7 +5,7 @@ before and at the selected size, and freezes. The trained map folds into one mat
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -22,7 +22,6 @@ from smec.options import SmrlOptions
 from smec.selection import COMMITTED_ENTROPY
 from smec.stage_map import SelectionTrace, build_stage_map
 from smec.training import History, Plan, Trainer, training_device
-from smec.training_data import TrainingData
 from smec.validation import ValidationSet
 
 SETTLED_SHARE = 0.8
@@ -55,11 +54,11 @@ def fit_stage(method: str, job: FitJob) -> Fitted:
     """
     options: SmrlOptions = job.options
     start = _start(job)
-    trained = _train(job, start, job.data, keep=options.keep)
+    trained = _train(job, start, keep=options.keep)
     record = trained.record()
     choices = _choices(job, trained) if options.pull_back else {}
     if options.refit:
-        trained = _train(job, start, job.data.merged(), keep="last")
+        trained = _train(_refit_job(job), start, keep="last")
         record["refit"] = trained.record()
     served = _served(job, trained)
     for size, choice in choices.items():
@@ -104,10 +103,16 @@ def commitment_warnings(notes: list[dict[str, Any]]) -> list[str]:
     return warnings
 
 
-def _train(job: FitJob, start: NDArray[np.float32], data: TrainingData, keep: str) -> _Trained:
+def _refit_job(job: FitJob) -> FitJob:
+    """The same job on all queries, with a checkpoint of its own: a run that is resumed fits both times again."""
+    checkpoint = None if job.checkpoint is None else job.checkpoint.with_stem(f"{job.checkpoint.stem}-refit")
+    return replace(job, data=job.data.merged(), checkpoint=checkpoint)
+
+
+def _train(job: FitJob, start: NDArray[np.float32], keep: str) -> _Trained:
     """Train the rows of `start` that may still move."""
     assert job.size is not None
-    options: SmrlOptions = job.options
+    options, data = job.options, job.data
     device = training_device()
     stage_map = build_stage_map(options, data, start[: _larger_size(job)], job.size, job.seed).to(device)
     sampler = BatchSampler(data, options, job.seed, device)

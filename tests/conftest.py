@@ -47,3 +47,10 @@ def planted(queries=96, documents=160, width=32, signal=8, noise=1.0, negatives=
 @pytest.fixture(scope="session")
 def planted_data():
     return planted()
+
+
+@pytest.fixture(scope="session")
+def workbench(tmp_path_factory):
+    from tests.workbench import build
+
+    return build(tmp_path_factory.mktemp("workbench"))

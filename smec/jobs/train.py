@@ -14,10 +14,11 @@ from safetensors.numpy import load_file
 
 from smec.compressors import method_named
 from smec.datasets import reading
-from smec.files import write_json
+from smec.files import sha256_of_file, sha256_of_json, write_json
 from smec.jobs.stores import open_stores
 from smec.method import FitJob, Stage
 from smec.settings import validated
+from smec.source_hash import source_hash
 from smec.training_data import TrainingData, collect
 
 LOGGER = logging.getLogger(__name__)
@@ -48,7 +49,7 @@ def run(
         options=validated(method.Options, spec["options"], f"The options of {spec['method']}"),
         seed=spec["seed"],
         previous=None if previous is None else Stage.load(previous),
-        checkpoint=output.with_name("checkpoint.safetensors"),
+        checkpoint=_checkpoint(spec, data, embeddings, negatives, previous, output),
     )
     fitted = method.fit(job)
     for warning in fitted.record.get("warnings", []):
@@ -79,6 +80,24 @@ def training_data(
         validation_negatives=mined["validation"],
         max_documents=max_documents,
     )
+
+
+def _checkpoint(
+    spec: Mapping[str, Any], data: Path, embeddings: Path, negatives: Path, previous: Path | None, output: Path
+) -> Path:
+    """Name the checkpoint after all that the stage depends on; those of a job that has changed since are removed."""
+    files = [negatives, *([] if previous is None else [previous])]
+    files += [folder / "manifest.json" for folder in (data, embeddings / "queries", embeddings / "corpus")]
+    depends = {
+        "spec": dict(spec),
+        "files": [sha256_of_file(file) for file in files],
+        "code": source_hash("smec.jobs.train", f"smec.compressors.{spec['method']}"),
+    }
+    stem = f"checkpoint-{sha256_of_json(depends)[:16]}"
+    for other in output.parent.glob("checkpoint-*.safetensors"):
+        if not other.name.startswith(stem):
+            other.unlink()
+    return output.with_name(f"{stem}.safetensors")
 
 
 def _peak_memory_bytes() -> int:
