@@ -18,7 +18,7 @@ class Batch:
     Attributes:
         queries: float32 (B, M).
         documents: float32 (U, M), the distinct documents of the batch.
-        relevance: float32 (B, U), the grade of every pair; judged documents of other queries are negatives.
+        relevance: float32 (B, U), the grade of every pair: 0 for documents to contrast with, -1 for documents to ignore.
         positive: int64 (B,), for each query the place in `documents` of the relevant document drawn for it.
     """
 
@@ -40,6 +40,7 @@ class BatchSampler:
         self.batch_size = options.batch_size
         self._hard_negatives = options.hard_negatives
         self._random_negatives = options.random_negatives
+        self._own_negatives_only = options.contrast == "own"
         self.generator = torch.Generator().manual_seed(seed)
         self._queries = torch.from_numpy(data.queries).to(device)
         self._documents = torch.from_numpy(data.documents).to(device)
@@ -69,11 +70,14 @@ class BatchSampler:
         negatives = self._draw_hard_negatives(queries)
         others = torch.randint(len(self._place), (self._random_negatives,), generator=self.generator)
         rows = torch.unique(torch.cat([positives, negatives[negatives >= 0], others]))
+        relevance = self._relevance(starts, counts, rows)
+        if self._own_negatives_only:
+            relevance = self._ignoring_others(relevance, rows, negatives.view(len(queries), -1), others)
         device = self._queries.device
         return Batch(
             queries=self._queries[queries.to(device)],
             documents=self._documents[rows.to(device)],
-            relevance=self._relevance(starts, counts, rows).to(device),
+            relevance=relevance.to(device),
             positive=torch.searchsorted(rows, positives).to(device),
         )
 
@@ -97,3 +101,12 @@ class BatchSampler:
         relevance[owner[present], place[present]] = self._grades[judgement[present]]
         self._place[rows] = -1
         return relevance
+
+    def _ignoring_others(self, relevance: Tensor, rows: Tensor, own: Tensor, shared: Tensor) -> Tensor:
+        """Set to -1 what is neither relevant to a query nor among its `own` (B, H) or the `shared` negatives."""
+        candidate = relevance > 0
+        mined = own >= 0
+        place = torch.searchsorted(rows, own.clamp_min(0))
+        candidate[torch.arange(len(own)).unsqueeze(1).expand_as(own)[mined], place[mined]] = True
+        candidate[:, torch.searchsorted(rows, shared)] = True
+        return torch.where(candidate, relevance, -1.0)

@@ -1,8 +1,8 @@
 """Losses on similarity scores: tensors in, scalar out.
 
 All supervised losses share one signature. `scores` is float (B, U): the cosine of each of B queries with each of the U
-distinct documents of the batch. `relevance` is float (B, U): the grade of each pair, 0 where the pair is not judged.
-Each returns the mean over the queries that have a relevant document in the batch, so that values compare across batch
+distinct documents of the batch. `relevance` is float (B, U): the grade of each pair, 0 where the pair is not judged, and
+below 0 where the pair is to be ignored. Each returns the mean over the queries that have a relevant document in the batch, so that values compare across batch
 sizes; the papers' sums differ by that constant factor only.
 """
 
@@ -30,9 +30,10 @@ def rank_loss(scores: Tensor, relevance: Tensor, temperature: float = 1.0) -> Te
     Returns:
         float scalar.
     """
-    query, better = relevance.nonzero(as_tuple=True)  # (P,), (P,): the relevant pairs of the batch
+    query, better = (relevance > 0).nonzero(as_tuple=True)  # (P,), (P,): the relevant pairs of the batch
     margin = (scores[query] - scores[query, better].unsqueeze(1)) / temperature  # (P, U)
-    weight = (relevance[query, better].unsqueeze(1) - relevance[query]).clamp_min(0)  # (P, U)
+    worse = relevance[query]  # (P, U)
+    weight = (relevance[query, better].unsqueeze(1) - worse).clamp_min(0) * (worse >= 0)
     pairs = (weight > 0).sum(1)
     per_relevant = (weight * functional.softplus(margin)).sum(1)
     return _mean_over_queries(per_relevant, pairs, query, len(scores))
@@ -54,7 +55,7 @@ def info_nce(scores: Tensor, relevance: Tensor, temperature: float = 0.05) -> Te
     """
     logits = scores / temperature
     relevant = relevance > 0
-    others = logits.masked_fill(relevant, -torch.inf).logsumexp(1)  # (B,)
+    others = logits.masked_fill(relevance != 0, -torch.inf).logsumexp(1)  # (B,)
     query, document = relevant.nonzero(as_tuple=True)
     per_relevant = functional.softplus(others[query] - logits[query, document])
     return _mean_over_queries(per_relevant, torch.ones_like(query), query, len(scores))
@@ -72,7 +73,7 @@ def mean_squared_error(scores: Tensor, relevance: Tensor, temperature: float = 1
         float scalar.
     """
     target = (relevance > 0).to(scores.dtype)
-    return _balanced((scores - target).square(), target)
+    return _balanced((scores - target).square(), relevance)
 
 
 def cross_entropy(scores: Tensor, relevance: Tensor, temperature: float = 0.05) -> Tensor:
@@ -88,15 +89,15 @@ def cross_entropy(scores: Tensor, relevance: Tensor, temperature: float = 0.05) 
     """
     target = (relevance > 0).to(scores.dtype)
     return _balanced(
-        functional.binary_cross_entropy_with_logits(scores / temperature, target, reduction="none"), target
+        functional.binary_cross_entropy_with_logits(scores / temperature, target, reduction="none"), relevance
     )
 
 
 def similarity_loss(frozen: Tensor, compressed: Tensor) -> Tensor:
-    """L_unsup: mean absolute difference between the frozen and the compressed cosine of neighbours.
+    """L_unsup: absolute differences between the frozen and the compressed cosines of neighbours.
 
-    `|cos(e_i, e_j) - cos(e_i[:d], e_j[:d])|` over the K nearest j of each i (SMEC, unsupervised loss; the top-k loss
-    of Matryoshka-Adaptor). The paper sums, this averages.
+    `sum_{j in N_K(i)} |cos(e_i, e_j) - cos(e_i[:d], e_j[:d])|`, averaged over i (SMEC, unsupervised loss; the top-k
+    loss of Matryoshka-Adaptor).
 
     Args:
         frozen: float (B, K), cosines in the backbone's space.
@@ -105,7 +106,7 @@ def similarity_loss(frozen: Tensor, compressed: Tensor) -> Tensor:
     Returns:
         float scalar.
     """
-    return (frozen - compressed).abs().mean()
+    return (frozen - compressed).abs().sum(1).mean()
 
 
 def distillation_loss(teacher: Tensor, student: Tensor, temperature: float) -> Tensor:
@@ -141,8 +142,7 @@ def _mean_over_queries(totals: Tensor, counts: Tensor, query: Tensor, queries: i
     return (numerator / denominator.clamp_min(1)).sum() / judged.sum().clamp_min(1)
 
 
-def _balanced(errors: Tensor, target: Tensor) -> Tensor:
-    """Mean error of the relevant pairs (B, U) plus mean error of the others."""
-    relevant = target.sum().clamp_min(1)
-    others = (1 - target).sum().clamp_min(1)
-    return (errors * target).sum() / relevant + (errors * (1 - target)).sum() / others
+def _balanced(errors: Tensor, relevance: Tensor) -> Tensor:
+    """Mean error of the relevant pairs (B, U) plus mean error of the pairs that are not."""
+    relevant, others = (relevance > 0).to(errors.dtype), (relevance == 0).to(errors.dtype)
+    return (errors * relevant).sum() / relevant.sum().clamp_min(1) + (errors * others).sum() / others.sum().clamp_min(1)

@@ -110,6 +110,6 @@ def _similarity_losses(adapter: _Adapter, vectors: Tensor, neighbours: int, size
     nearest = frozen.clone().fill_diagonal_(-torch.inf).topk(min(neighbours, len(vectors) - 1), dim=1).indices
     losses = [(adapted - vectors).abs().mean()]
     for compressed in level_cosines(adapted, adapted, sizes):
-        losses.append(similarity_loss(frozen.gather(1, nearest), compressed.gather(1, nearest)))
-        losses.append(similarity_loss(frozen, compressed))
+        losses.append(similarity_loss(frozen.gather(1, nearest), compressed.gather(1, nearest)) / nearest.shape[1])
+        losses.append(similarity_loss(frozen, compressed) / len(vectors))
     return torch.stack(losses).sum()

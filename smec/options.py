@@ -39,14 +39,18 @@ class SupervisedOptions(Budget):
         description="If given, the learning rate is at most this divided by the number of steps, so that a map moves "
         "no further on a large training set than on a small one.",
     )
+    contrast: Literal["own", "batch"] = Field(
+        "own",
+        description="What a relevant document is set against: the query's `own` mined negatives, or all of the `batch`.",
+    )
     random_negatives: int = Field(
-        0, ge=0, description="Documents drawn at random in each step that every query of the batch is set against."
+        30, ge=0, description="Documents drawn at random in each step that every query of the batch is set against."
     )
     averaging: float = Field(
         0.0, ge=0, lt=1, description="Decay per step of a moving average of the weights that is kept; 0 switches it off."
     )
     basis: Literal["identity", "pca"] = Field(
-        "identity", description="Start of the map: the identity, or the principal axes of the training documents."
+        "pca", description="Start of the map: the identity, or the principal axes of the training documents."
     )
 
 

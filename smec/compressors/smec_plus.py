@@ -13,7 +13,7 @@ class Options(SmrlOptions):
 
     loss: LossChoice = Field("infonce", description="Supervised loss.")
     temperature: float = Field(0.06, gt=0, description="Divides the cosines in the loss.")
-    basis: Literal["identity", "pca"] = Field("pca", description="Start of the map.")
+    contrast: Literal["own", "batch"] = Field("batch", description="InfoNCE sets all of the batch against a query.")
     rotation: Literal["none", "pca"] = Field("pca", description="Rotation of the outputs before a later stage.")
     selection: Literal["ads", "truncation", "random", "variance", "contribution"] = Field(
         "truncation", description="After the rotation the first dimensions are the strongest."

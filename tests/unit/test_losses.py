@@ -52,7 +52,16 @@ def test_cross_entropy_by_hand():
 
 
 def test_similarity_loss_by_hand():
-    assert similarity_loss(torch.tensor([[0.5, 0.2]]), torch.tensor([[0.4, 0.5]])).item() == pytest.approx(0.2)
+    frozen, compressed = torch.tensor([[0.5, 0.2], [0.3, 0.3]]), torch.tensor([[0.4, 0.5], [0.3, 0.1]])
+    assert similarity_loss(frozen, compressed).item() == pytest.approx((0.1 + 0.3 + 0.2) / 2)
+
+
+@pytest.mark.parametrize("name", SUPERVISED_LOSSES)
+def test_ignored_pairs_do_not_count(name):
+    loss = SUPERVISED_LOSSES[name]
+    extra = torch.cat([SCORES, torch.tensor([[5.0], [-3.0]])], dim=1)
+    ignored = torch.cat([RELEVANCE, torch.full((2, 1), -1.0)], dim=1)
+    assert loss(extra, ignored, 0.3).item() == pytest.approx(loss(SCORES, RELEVANCE, 0.3).item(), rel=1e-6)
 
 
 @pytest.mark.parametrize("name", SUPERVISED_LOSSES)
