@@ -13,7 +13,8 @@ QUERIES, DOCUMENTS = 23, 40
 
 
 def options(batch, negatives, **others):
-    return SupervisedOptions(batch_size=batch, hard_negatives=negatives, **others)
+    defaults = {"contrast": "batch", "random_negatives": 0}
+    return SupervisedOptions(batch_size=batch, hard_negatives=negatives, **(defaults | others))
 
 
 def data(negatives=3):
@@ -83,3 +84,20 @@ def test_random_negatives_join_the_batch_with_their_grades():
     assert len(batch.documents) == DOCUMENTS
     queries, documents = rows_of(batch.queries, source.queries), rows_of(batch.documents, source.documents)
     assert np.array_equal(batch.relevance.numpy(), table[np.ix_(queries, documents)])
+
+
+def test_with_own_negatives_all_else_is_ignored():
+    source, table = data()
+    sampler = BatchSampler(source, options(8, 3, contrast="own", random_negatives=4), 0, torch.device("cpu"))
+    for batch in sampler.epoch():
+        queries, documents = rows_of(batch.queries, source.queries), rows_of(batch.documents, source.documents)
+        relevance = batch.relevance.numpy()
+        judged = table[np.ix_(queries, documents)]
+        assert np.array_equal(relevance > 0, judged > 0) and np.array_equal(relevance[judged > 0], judged[judged > 0])
+        for row, query in enumerate(queries):
+            mined = set(source.hard_negatives[query]) & set(documents)
+            contrasted = set(documents[relevance[row] >= 0])
+            assert mined <= contrasted
+        shared = (relevance >= 0).all(axis=0).sum()
+        assert 1 <= shared, "the random documents are set against every query"
+        assert (relevance < 0).any()
