@@ -17,8 +17,9 @@ from smec.store_writer import refuse_unusable_rows
 
 Dtype = Literal["float32", "float16"]
 
-TILE_ROWS = 1024
-"""Rows of one matrix product. It is always this many, so that a result does not depend on the rows around it."""
+TILE_ROWS = 4096
+"""Rows of one matrix product. Products are always of this many rows and start at multiples of it, because the last bits
+of a product depend on its shape and on the place of a row in it."""
 
 BLOCK_BYTES = 1 << 26
 """Input that is held in memory at once."""
@@ -37,7 +38,8 @@ def run(
         source: .npy, numbers (n, M).
         output: .npy, `dtype` (n, d).
         dtype: number format of the result.
-        block_rows: rows that are read at once; as many as fit 64 MiB if None. The result does not depend on it.
+        block_rows: rows that are read at once, in whole tiles; as many as fit 64 MiB if None. The result does not
+            depend on it.
 
     Raises:
         SmecError: there is no such compressor or size, the file is not one of vectors of the right width, a row is all
@@ -46,12 +48,13 @@ def run(
     opened = open_compressor(compressor)
     vectors = memory_map(source)
     _check(opened, size, source, output, vectors)
-    rows = block_rows or max(1, BLOCK_BYTES // (vectors.shape[1] * 4))
+    wanted = block_rows or BLOCK_BYTES // (vectors.shape[1] * 4)
+    rows = max(1, wanted // TILE_ROWS) * TILE_ROWS
     header = {"descr": np.dtype(dtype).str, "fortran_order": False, "shape": (len(vectors), size)}
     with atomic_path(output) as temporary, temporary.open("wb") as stream:
         np.lib.format.write_array_header_1_0(stream, header)
         for start in progress(range(0, len(vectors), rows), "compress"):
-            block = vectors[start : start + rows]
+            block = memory_map(source)[start : start + rows]  # a new map: what was read leaves memory with the old one
             refuse_unusable_rows(block, [f"row {row}" for row in range(start, start + len(block))], str(source))
             _write(stream, compressed(opened, unit_rows(block), size).astype(dtype))
 
