@@ -10,7 +10,6 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy.special import stdtr
 
 from smec.basis import BasisName
 from smec.training_data import TrainingData
@@ -104,6 +103,8 @@ def _scores(validation: ValidationSet, weight: NDArray[np.float32]) -> NDArray[n
 
 
 def _significantly_above(scores: NDArray[np.float64], reference: NDArray[np.float64]) -> bool:
+    from scipy.special import stdtr
+
     difference = scores - reference
     error = _standard_error(difference)
     if len(difference) < 2 or error == 0:
