@@ -14,6 +14,7 @@ from safetensors import safe_open
 from safetensors.torch import save
 from torch import Tensor, nn
 
+from smec.adam import Adam
 from smec.batches import Batch, BatchSampler
 from smec.errors import SmecError
 from smec.files import atomic_path
@@ -118,7 +119,7 @@ class Trainer:
         steps = plan.epochs * sampler.steps_per_epoch
         rate = min(plan.learning_rate, math.inf if plan.path is None else plan.path / steps)
         self._rates = [plan.learning_rates.get(name, rate) for name in self._learned]
-        self.optimizer = torch.optim.Adam([{"params": [value]} for value in self._learned.values()])
+        self._optimizer = Adam(list(self._learned.values()))
         self._average = {name: value.detach().clone() for name, value in self._learned.items()}
         self._best = {name: value.detach().clone() for name, value in self._learned.items()}
         self._best_score = -math.inf
@@ -156,13 +157,11 @@ class Trainer:
         total = self.plan.epochs * self.sampler.steps_per_epoch
         for batch in self.sampler.epoch():
             done = self.history.steps / total
-            for group, rate in zip(self.optimizer.param_groups, self._rates, strict=True):
-                group["lr"] = rate * self._decay(done)
-            self.optimizer.zero_grad(set_to_none=True)
+            self._optimizer.zero_grad()
             loss = self.loss(batch, done)
             torch.autograd.backward(loss)
             norms.append(_gradient_norm(self._learned))
-            self.optimizer.step()
+            self._optimizer.step([rate * self._decay(done) for rate in self._rates])
             self._update_average()
             losses.append(loss.detach())
             self.history.steps += 1
@@ -211,8 +210,7 @@ class Trainer:
         tensors = {f"module.{name}": value for name, value in self.module.state_dict().items()}
         tensors |= {f"average.{name}": value for name, value in self._average.items()}
         tensors |= {f"best.{name}": value for name, value in self._best.items()}
-        for index, state in self.optimizer.state_dict()["state"].items():
-            tensors |= {f"adam.{index}.{name}": value for name, value in state.items()}
+        tensors |= {f"adam.{name}": value for name, value in self._optimizer.state().items()}
         tensors["sampler"] = self.sampler.generator.get_state()
         metadata = {"history": json.dumps(self.history.__dict__), "best_score": repr(self._best_score)}
         with atomic_path(checkpoint) as temporary:
@@ -224,11 +222,7 @@ class Trainer:
             tensors = {name: stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118 (not a mapping)
         self.module.load_state_dict(_under(tensors, "module."))
         self._average, self._best = _under(tensors, "average."), _under(tensors, "best.")
-        adam: dict[int, dict[str, Tensor]] = {}
-        for name, value in _under(tensors, "adam.").items():
-            index, field_name = name.split(".", 1)
-            adam.setdefault(int(index), {})[field_name] = value
-        self.optimizer.load_state_dict({"state": adam, "param_groups": self.optimizer.state_dict()["param_groups"]})
+        self._optimizer.load(_under(tensors, "adam."))
         self.sampler.generator.set_state(tensors["sampler"])
         self.history = History(**json.loads(metadata["history"]))
         self._best_score = float(metadata["best_score"])
