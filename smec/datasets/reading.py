@@ -56,8 +56,7 @@ def source_rows(folder: str | Path, role: str, start: int = 0, stop: int | None 
     Raises:
         SmecError: the dataset has texts and brings no vectors.
     """
-    column: NDArray[np.int64] = _column(folder, role, "source_row", start, stop).to_numpy()
-    return column
+    return _numbers(_column(folder, role, "source_row", start, stop)).astype(np.int64)
 
 
 def judgements(folder: str | Path, split: str) -> Judgements:
@@ -68,13 +67,13 @@ def judgements(folder: str | Path, split: str) -> Judgements:
     """
     if split not in SPLITS:
         raise SmecError(f"The split {split!r} is unknown. {nearest_name(split, SPLITS)}")
-    members = _table(folder, "split").filter(pc.field("split") == split)["query_id"]
+    members = _members(_table(folder, "split"), split)
     qrels = _table(folder, "qrels")
     kept = qrels.filter(pc.is_in(qrels["query_id"], value_set=members))
     return Judgements.from_triples(
         _rows(kept["query_id"], _column(folder, "queries", "id", 0, None)),
         _rows(kept["corpus_id"], _column(folder, "corpus", "id", 0, None)),
-        kept["relevance"].to_numpy(),
+        _numbers(kept["relevance"]),
     )
 
 
@@ -127,5 +126,17 @@ def _column(folder: str | Path, role: str, column: str, start: int, stop: int | 
 
 
 def _rows(values: pa.ChunkedArray, index: pa.ChunkedArray) -> NDArray[np.int64]:
-    found: NDArray[np.int64] = pc.index_in(values, value_set=index).to_numpy().astype(np.int64)
-    return found
+    return _numbers(pc.index_in(values, value_set=index)).astype(np.int64)
+
+
+def _members(table: pa.Table, split: str) -> pa.ChunkedArray:
+    """Return the query ids of a split. The name is compared as a part of the column: see `_numbers`."""
+    names = pc.unique(table["split"])
+    place = [*names.to_pylist(), split].index(split)
+    return table.filter(pc.is_in(table["split"], value_set=names.slice(place, 1)))["query_id"]
+
+
+def _numbers(column: pa.ChunkedArray) -> NDArray[Any]:
+    """Return a column of numbers without nulls. Arrow's own conversions load pandas, a third of a job's start-up."""
+    parts = [np.from_dlpack(chunk) for chunk in column.chunks if len(chunk)]
+    return np.concatenate(parts) if parts else np.empty(0, dtype=np.int64)
