@@ -11,6 +11,8 @@ from typing import Annotated, Any
 
 import typer
 
+from smec.errors import SmecError
+
 LOGGER = logging.getLogger(__name__)
 
 _began: dict[str, float] = {}
@@ -177,5 +179,10 @@ def summary(
 
 
 def _parsed(spec: str) -> dict[str, Any]:
-    value: dict[str, Any] = json.loads(spec)
+    try:
+        value = json.loads(spec)
+    except json.JSONDecodeError as error:
+        raise SmecError(f"--spec is not JSON ({error}). Quote it as a whole: --spec '{{...}}'.") from error
+    if not isinstance(value, dict):
+        raise SmecError(f"--spec has to be a JSON object, not {spec!r}.")
     return value
