@@ -14,6 +14,8 @@ export PYTHONDONTWRITEBYTECODE :=
 setup: $(VENV)/.installed ## make .venv and install from the lock
 
 $(VENV)/.installed: requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 13))' \
+	  || { echo "setup: $(PYTHON) is not Python 3.11 or 3.12; name one: make $(MAKECMDGOALS) PYTHON=python3.11"; exit 1; }
 	@echo "setup: installing the pinned packages into $(VENV)"
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
@@ -25,7 +27,8 @@ $(VENV)/.installed: requirements.lock pyproject.toml
 run: setup ## compute every table and figure of config/config.yaml
 	@echo "run: snakemake --cores all"
 	snakemake --cores all --quiet rules host reason
-	snakemake --report results/report.html --quiet all
+	@echo "run: results/report.html"
+	snakemake --report results/report.html --quiet host reason rules progress
 	@$(BIN)/python -m smec summary results/tables/*.csv
 
 test: setup ## all tests

@@ -1,7 +1,6 @@
 # Helpers only, no rules: the checked configuration, job descriptions, and which files a run consists of.
 import json
-
-from snakemake.exceptions import WorkflowError
+import sys
 
 from smec import backbones, config as configuration, datasets
 from smec.compressors import method_named
@@ -14,7 +13,7 @@ def checked_config():
     try:
         return configuration.load(config)
     except SmecError as error:
-        raise WorkflowError(str(error)) from None
+        sys.exit(f"error: {error}")
 
 
 CONFIG = checked_config()

@@ -9,7 +9,7 @@ rule embed:
         "results/benchmarks/embed/{dataset}.{backbone}.{role}.tsv"
     conda:
         "../../envs/gpu.yaml"
-    threads: workflow.cores or 1
+    threads: 8
     resources:
         gpu=CONFIG.embed_gpus,
     params:
