@@ -18,7 +18,7 @@ class Batch:
     Attributes:
         queries: float32 (B, M).
         documents: float32 (U, M), the distinct documents of the batch.
-        relevance: float32 (B, U), the grade of every pair: 0 for documents to contrast with, -1 for documents to ignore.
+        relevance: float32 (B, U), the grade of every pair: 0 for documents to contrast with, -1 for those to ignore.
         positive: int64 (B,), for each query the place in `documents` of the relevant document drawn for it.
     """
 
@@ -32,7 +32,8 @@ class BatchSampler:
     """Draws batches from training data held on one device.
 
     An epoch passes once over the queries in random order and draws one relevant document for each. Its batches are of
-    equal size, up to one: a small last batch would move a map as far as a full one, on less evidence. All randomness comes from `generator`, whose state is part of a checkpoint.
+    equal size, up to one: a small last batch would move a map as far as a full one, on less evidence. All randomness
+    comes from `generator`, whose state is part of a checkpoint.
     """
 
     def __init__(self, data: TrainingData, options: SupervisedOptions, seed: int, device: torch.device) -> None:

@@ -1,9 +1,9 @@
 """Losses on similarity scores: tensors in, scalar out.
 
 All supervised losses share one signature. `scores` is float (B, U): the cosine of each of B queries with each of the U
-distinct documents of the batch. `relevance` is float (B, U): the grade of each pair, 0 where the pair is not judged, and
-below 0 where the pair is to be ignored. Each returns the mean over the queries that have a relevant document in the batch, so that values compare across batch
-sizes; the papers' sums differ by that constant factor only.
+distinct documents of the batch. `relevance` is float (B, U): the grade of each pair, 0 where the pair is not judged,
+below 0 where it is to be ignored. Each returns the mean over the queries that have a relevant document in the batch, so
+that values compare across batch sizes; the papers' sums differ by that constant factor only.
 """
 
 from collections.abc import Callable

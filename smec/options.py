@@ -1,4 +1,4 @@
-"""Options that learned methods share. Their defaults are a budget: equal for all methods unless a run says otherwise."""
+"""Options that learned methods share; their defaults are a budget, equal for all unless a run says otherwise."""
 
 from typing import Literal
 
@@ -15,7 +15,7 @@ class Budget(Settings):
 
     epochs: int = Field(10, ge=1, description="Passes over the training queries per size.")
     batch_size: int = Field(128, ge=2, description="Queries in a batch.")
-    hard_negatives: int = Field(10, ge=0, description="Mined negatives per query and step; 0 leaves those of the batch.")
+    hard_negatives: int = Field(10, ge=0, description="Mined negatives per query and step; 0: those of the batch.")
     negative_pool: int = Field(
         20, ge=0, description="Hard negatives are drawn anew in each step from this many mined ones of the query."
     )
@@ -41,13 +41,13 @@ class SupervisedOptions(Budget):
     )
     contrast: Literal["own", "batch"] = Field(
         "own",
-        description="What a relevant document is set against: the query's `own` mined negatives, or all of the `batch`.",
+        description="What a relevant document is set against: the `own` mined negatives of a query or all of the `batch`.",
     )
     random_negatives: int = Field(
         30, ge=0, description="Documents drawn at random in each step that every query of the batch is set against."
     )
     averaging: float = Field(
-        0.0, ge=0, lt=1, description="Decay per step of a moving average of the weights that is kept; 0 switches it off."
+        0.0, ge=0, lt=1, description="Decay per step of a moving average of the weights that is kept; 0: no average."
     )
     basis: Literal["identity", "pca"] = Field(
         "pca", description="Start of the map: the identity, or the principal axes of the training documents."

@@ -1,4 +1,4 @@
-"""SMEC+: the chain of SMEC with what measures best; docs/decisions.md gives the reason and the effect of each change."""
+"""SMEC+: the chain of SMEC with what measures best; docs/decisions.md has the reason and effect of each change."""
 
 from typing import Literal
 
