@@ -173,7 +173,8 @@ def held_out_ndcg(fitted, data, size):
 
 @pytest.mark.parametrize("name", LEARNED)
 def test_learns_the_planted_structure(name, planted_data):
-    learned = compressor_of(name, fit_run(name, planted_data, sizes=(16, 8), epochs=20))
+    contrast = {"loss": "infonce", "temperature": 0.1, "contrast": "batch"}
+    learned = compressor_of(name, fit_run(name, planted_data, sizes=(16, 8), epochs=20, **contrast))
     random = compressor_of("random", fit_run("random", planted_data, sizes=(16, 8)))
     for size in (16, 8):
         assert held_out_ndcg(learned, planted_data, size) > held_out_ndcg(random, planted_data, size) + 0.05

@@ -17,8 +17,12 @@ from tests.fitting import QUICK, compressor_of, cosines, fit_run, options_of, st
 EYE = np.eye(32, dtype=np.float32)
 
 
+PLAIN = {"basis": "identity", "contrast": "batch", "loss": "rank", "temperature": 1.0}
+"""What the tests assume and the defaults may not say."""
+
+
 def chain(data, sizes=(32, 16, 8), **own):
-    return fit_run("smec", data, sizes=sizes, **own)
+    return fit_run("smec", data, sizes=sizes, **PLAIN | own)
 
 
 def map_of(fitted, size):
@@ -27,7 +31,7 @@ def map_of(fitted, size):
 
 def test_a_chain_of_one_stage_is_plain_training_of_its_two_sizes(planted_data):
     (stage,) = chain(planted_data, sizes=(32, 16), selection="truncation", alpha=0.0)
-    job = FitJob(planted_data, (32, 16), None, options_of("mrl", alpha=0.0), seed=0)
+    job = FitJob(planted_data, (32, 16), None, options_of("mrl", alpha=0.0, **PLAIN), seed=0)
     expected, history = fit_linear_map(job, EYE, (32, 16), QUICK["epochs"])
     assert map_of(stage, 32) == pytest.approx(expected, abs=1e-3)
     assert map_of(stage, 16) == pytest.approx(expected[:16], abs=1e-3)
@@ -96,7 +100,7 @@ def test_rotation_leaves_the_cosines_at_the_larger_size_alone(planted_data, leve
     still = {"learning_rate": 1e-12, "rotation": "pca", "levels": levels, "selection": "truncation"}
     (first,) = chain(planted_data, sizes=(32, 16), learning_rate=3e-2, selection="truncation", levels=levels)
     method = method_named("smec")
-    job = FitJob(planted_data, (32, 16, 15), 15, options_of("smec", **still), 0, previous=first.stage)
+    job = FitJob(planted_data, (32, 16, 15), 15, options_of("smec", **PLAIN | still), 0, previous=first.stage)
     second = method.fit(job)
     if levels == "nested":
         rotated = map_of(second, 16)
