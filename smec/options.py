@@ -41,7 +41,7 @@ class SupervisedOptions(Budget):
     )
     contrast: Literal["own", "batch"] = Field(
         "own",
-        description="What a relevant document is set against: the `own` mined negatives of a query or all of the `batch`.",
+        description="What a relevant document is set against: its query's `own` mined negatives, or the whole `batch`.",
     )
     random_negatives: int = Field(
         30, ge=0, description="Documents drawn at random in each step that every query of the batch is set against."
