@@ -141,7 +141,9 @@ def read_summary(path: Path) -> pd.DataFrame:
         SmecError: the file is missing or is not such a table.
     """
     try:
-        table = pd.read_csv(path, dtype=dict(COLUMNS), keep_default_na=False, na_values={name: [""] for name in NUMBERS})
+        table = pd.read_csv(
+            path, dtype=dict(COLUMNS), keep_default_na=False, na_values={name: [""] for name in NUMBERS}
+        )
     except (OSError, ValueError, pd.errors.ParserError) as error:
         raise SmecError(f"{path} cannot be read as a table of scores ({error}). Run the rule `table` again.") from error
     if list(table.columns) != list(COLUMNS):
