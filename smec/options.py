@@ -91,10 +91,12 @@ class SmrlOptions(SimilarityOptions):
     path_growth: bool = Field(
         False, description="Let `path` grow as sizes shrink: times max(1, M / (4 d)) in the stage that produces d."
     )
-    refit: bool = Field(
-        False,
-        description="Spend half of the epochs on training queries alone, where validation chooses, and the other half "
-        "on a second fit with those choices on training and validation queries together.",
+    refit_share: float = Field(
+        0.0,
+        ge=0,
+        lt=1,
+        description="Share of the epochs that is kept for a second fit on training and validation queries together, "
+        "with what validation chose on the first fit; 0: no second fit.",
     )
     pull_back: bool = Field(
         False,

@@ -54,11 +54,13 @@ def fit_stage(method: str, job: FitJob) -> Fitted:
     """
     options: SmrlOptions = job.options
     start = _start(job)
-    trained = _train(job, start, keep=options.keep)
+    stages = sum(size < job.data.width for size in job.sizes)
+    epochs, epochs_again = stage_epochs(options, first=job.previous is None, stages=stages)
+    trained = _train(job, start, epochs, keep=options.keep)
     record = trained.record()
     choices = _choices(job, trained) if options.pull_back else {}
-    if options.refit:
-        trained = _train(_refit_job(job), start, keep="last")
+    if epochs_again:
+        trained = _train(_refit_job(job), start, epochs_again, keep="last")
         record["refit"] = trained.record()
     served = _served(job, trained)
     for size, choice in choices.items():
@@ -72,17 +74,20 @@ def annealed(start: float, end: float, done: float) -> float:
     return 0.0 if start == 0 or end == 0 else float(start * (end / start) ** done)
 
 
-def stage_epochs(options: SmrlOptions, first: bool, stages: int) -> int:
-    """Return the epochs of one training run of a stage.
+def stage_epochs(options: SmrlOptions, first: bool, stages: int) -> tuple[int, int]:
+    """Return the epochs of a stage: of the fit on training queries alone, and of the second fit on all queries.
 
-    `epochs` for each stage, or a share of the chain's total that favours the first; half of it where the stage is
-    fitted twice, so that the cost stays the same.
+    Together they are `epochs`, or the share of the chain's total that `first_stage_share` gives to the stage.
     """
-    total, own = options.epochs * stages, options.epochs
+    own = options.epochs
     if options.first_stage_share is not None and stages > 1:
+        total = options.epochs * stages
         opening = round(total * options.first_stage_share)
         own = opening if first else (total - opening) // (stages - 1)
-    return max(1, own // 2 if options.refit else own)
+    if options.refit_share == 0:
+        return max(1, own), 0
+    again = max(1, round(own * options.refit_share))
+    return max(1, own - again), again
 
 
 def commitment_warnings(notes: list[dict[str, Any]]) -> list[str]:
@@ -109,7 +114,7 @@ def _refit_job(job: FitJob) -> FitJob:
     return replace(job, data=job.data.merged(), checkpoint=checkpoint)
 
 
-def _train(job: FitJob, start: NDArray[np.float32], keep: str) -> _Trained:
+def _train(job: FitJob, start: NDArray[np.float32], epochs: int, keep: str) -> _Trained:
     """Train the rows of `start` that may still move."""
     assert job.size is not None
     options, data = job.options, job.data
@@ -133,18 +138,17 @@ def _train(job: FitJob, start: NDArray[np.float32], keep: str) -> _Trained:
         served = [weight[kept]] if job.previous is not None else [weight, weight[kept]]
         return float(np.mean([validation.ndcg_of(rows) for rows in served]))
 
-    trainer = Trainer(stage_map, loss, sampler, _plan(job, keep), validate, trace.observe)
+    trainer = Trainer(stage_map, loss, sampler, _plan(job, epochs, keep), validate, trace.observe)
     history = trainer.run(job.checkpoint)
     return _Trained(stage_map.weight().detach().cpu().numpy(), stage_map.kept_rows().cpu().numpy(), history)
 
 
-def _plan(job: FitJob, keep: str) -> Plan:
+def _plan(job: FitJob, epochs: int, keep: str) -> Plan:
     options: SmrlOptions = job.options
     assert job.size is not None
-    stages = sum(size < job.data.width for size in job.sizes)
     growth = max(1.0, job.data.width / (4 * job.size)) if options.path_growth else 1.0
     return Plan(
-        epochs=stage_epochs(options, first=job.previous is None, stages=stages),
+        epochs=epochs,
         learning_rate=options.learning_rate,
         final_learning_rate=options.final_learning_rate,
         path=None if options.path is None else options.path * growth,

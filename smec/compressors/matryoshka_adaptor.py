@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +17,8 @@ from smec.options import CostView, SupervisedOptions
 class Options(SupervisedOptions):
     """`L_topk + L_pair + L_rec`, then the same plus `L_rank`, each summed over all sizes; all weights are 1."""
 
+    contrast: Literal["own", "batch"] = Field("batch", description="L_rank has all documents of the batch.")
+    random_negatives: int = Field(0, ge=0, description="Random documents in each step.")
     hidden: int = Field(384, ge=1, description="Width of the hidden layer.")
     unsupervised_share: float = Field(
         0.25, ge=0, le=1, description="Share of the steps that are spent on the unsupervised phase."

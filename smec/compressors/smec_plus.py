@@ -27,7 +27,9 @@ class Options(SmrlOptions):
     final_learning_rate: float = Field(0.0, ge=0, le=1, description="Linear decay to zero.")
     first_stage_share: float | None = Field(0.4, gt=0, lt=1, description="All later stages build on the first.")
     keep: Literal["best", "last"] = Field("last", description="The decay replaces early stopping.")
-    refit: bool = Field(True, description="Fit again with the validation queries once the choices are made.")
+    refit_share: float = Field(
+        0.7, ge=0, lt=1, description="Fit again with the validation queries once the choices are made."
+    )
     pull_back: bool = Field(True, description="Never end below the frozen baseline.")
 
 

@@ -25,7 +25,7 @@ from tests.fitting import SIZES, compressor_of, fit_run, stage_bytes
 
 METHODS = method_names()
 LEARNED = [name for name in METHODS if issubclass(method_named(name).Options, Budget)]
-LEARN_FROM_VALIDATION = {"refit", "pull_back"}
+LEARN_FROM_VALIDATION = {"refit_share", "pull_back"}
 """Options that let validation queries into the fit."""
 
 

@@ -127,13 +127,13 @@ def test_the_teacher_changes_later_stages_only(planted_data):
 
 
 def test_refitting_learns_from_validation_queries_too_at_the_same_cost(planted_data):
-    once, twice = (chain(planted_data, sizes=(32, 16), epochs=4, refit=r)[0].record for r in (False, True))
+    once, twice = (chain(planted_data, sizes=(32, 16), epochs=4, refit_share=r)[0].record for r in (0.0, 0.5))
     assert once["steps"] == 4 * 3 and "refit" not in once
     assert twice["steps"] == 2 * 3 and twice["refit"]["steps"] == 2 * 4, "72 queries, then 96, in batches of 24"
 
 
 def test_refitting_keeps_the_last_weights_because_nothing_is_held_out(planted_data):
-    record = chain(planted_data, sizes=(32, 16), epochs=4, refit=True)[0].record
+    record = chain(planted_data, sizes=(32, 16), epochs=4, refit_share=0.5)[0].record
     assert record["refit"]["kept_epoch"] == 2
 
 
@@ -179,18 +179,18 @@ def test_temperature_falls_geometrically_and_zero_stays_zero():
 @pytest.mark.parametrize(
     ("own", "first", "later"),
     [
-        ({}, 10, 10),
-        ({"first_stage_share": 0.4}, 16, 8),
-        ({"refit": True}, 5, 5),
-        ({"refit": True, "first_stage_share": 0.4}, 8, 4),
-        ({"epochs": 1, "refit": True}, 1, 1),
+        ({}, (10, 0), (10, 0)),
+        ({"first_stage_share": 0.4}, (16, 0), (8, 0)),
+        ({"refit_share": 0.5}, (5, 5), (5, 5)),
+        ({"refit_share": 0.75, "first_stage_share": 0.4}, (4, 12), (2, 6)),
+        ({"epochs": 1, "refit_share": 0.5}, (1, 1), (1, 1)),
     ],
 )
 def test_epochs_of_a_stage(own, first, later):
     options = SmrlOptions(**{"epochs": 10} | own)
     assert stage_epochs(options, first=True, stages=4) == first
     assert stage_epochs(options, first=False, stages=4) == later
-    assert stage_epochs(SmrlOptions(epochs=10, first_stage_share=0.4), first=True, stages=1) == 10
+    assert stage_epochs(SmrlOptions(epochs=10, first_stage_share=0.4), first=True, stages=1) == (10, 0)
 
 
 def notes(entropies, changes):

@@ -105,8 +105,8 @@ def test_a_killed_stage_leaves_no_result_and_starts_again(workbench, tmp_path, m
 
 @pytest.mark.parametrize("epoch", [1, 3, 5, 7])
 def test_a_killed_stage_goes_on_at_its_checkpoint(workbench, tmp_path, monkeypatch, epoch):
-    """With `refit` there are two fits, each with a checkpoint of its own: 4 epochs, then 4 on all queries."""
-    own = {"epochs": 8, "refit": True, "pull_back": True}
+    """With `refit_share` there are two fits, each with a checkpoint of its own: 4 epochs, then 4 on all queries."""
+    own = {"epochs": 8, "refit_share": 0.5, "pull_back": True}
     expected = fit(workbench, tmp_path / "whole", "smec", 16, **own).read_bytes()
     monkeypatch.setattr(training, "CHECKPOINT_SECONDS", -1.0)
     with monkeypatch.context() as patched:
