@@ -9,7 +9,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 # An empty variable, because Python would otherwise never keep compiled bytecode and start three times slower.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: setup run report test lint types bench clean
+.PHONY: setup run test lint types schema bench clean help
 
 setup: $(VENV)/.installed ## make .venv and install from the lock
 
@@ -43,6 +43,9 @@ lint: setup ## format and lint of Python and of the workflow
 
 types: setup ## mypy in strict mode
 	mypy smec
+
+schema: setup ## write config/schema.json anew from the settings models
+	$(BIN)/python -m smec schema
 
 bench: setup ## speed tables under results/benchmarks
 	$(BIN)/python -m benchmarks

@@ -178,6 +178,17 @@ def summary(
     typer.echo(job.text(tables, results))
 
 
+@app.command()
+def schema(
+    output: Annotated[Path, typer.Option(help="Where the schema goes.")] = Path("config/schema.json"),
+) -> None:
+    """Write the JSON schema of the configuration, which editors read."""
+    from smec.files import write_json
+    from smec.schema import config_schema
+
+    write_json(output, config_schema())
+
+
 def _parsed(spec: str) -> dict[str, Any]:
     try:
         value = json.loads(spec)

@@ -1,0 +1,74 @@
+"""A killed run goes on at the next call, and what it then leaves is what an undisturbed run leaves, byte by byte."""
+
+import os
+import shutil
+import signal
+import subprocess
+import time
+
+import psutil
+import pytest
+
+from tests.workflow.running import CORES, NOTHING, SMOKE, environment, snakemake
+
+pytestmark = pytest.mark.workflow
+
+AGAIN = ("smec", "smec_plus", "mrl")
+PATIENCE = 120
+
+
+@pytest.fixture
+def unfinished(smoke, tmp_path):
+    """A copy of the finished smoke run in which some methods have still to be trained."""
+    folder = tmp_path / "unfinished"
+    shutil.copytree(smoke, folder, symlinks=True)
+    for method in AGAIN:
+        for kind in ("runs", "metrics"):
+            shutil.rmtree(folder / f"results/{kind}/pydocs_smoke/minilm/{method}")
+    shutil.rmtree(folder / "results/tables")
+    shutil.rmtree(folder / "results/figures")
+    return folder
+
+
+def is_training(run):
+    try:
+        jobs = psutil.Process(run.pid).children(recursive=True)
+        return any(job.cmdline()[1:4] == ["-m", "smec", "train"] for job in jobs)
+    except psutil.Error:  # one of them has just ended
+        return False
+
+
+def killed_while_training(folder):
+    command = ("snakemake", "--cores", CORES, *SMOKE)
+    log = (folder / "killed.log").open("w")
+    run = subprocess.Popen(
+        command, cwd=folder, env=environment(), stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
+    )
+    try:
+        deadline = time.monotonic() + PATIENCE
+        while not is_training(run):
+            assert run.poll() is None and time.monotonic() < deadline, (folder / "killed.log").read_text()
+            time.sleep(0.05)
+        time.sleep(1.0)  # so that it is at work rather than starting
+    finally:
+        os.killpg(run.pid, signal.SIGKILL)
+        run.wait()
+        log.close()
+
+
+def files(folder):
+    wanted = ("runs/**/compressor.safetensors", "metrics/**/*.parquet", "tables/*", "figures/*")
+    return {path.relative_to(folder): path for pattern in wanted for path in (folder / "results").glob(pattern)}
+
+
+def test_a_killed_run_goes_on_and_leaves_the_same_bytes(smoke, unfinished):
+    killed_while_training(unfinished)
+    assert files(unfinished).keys() < files(smoke).keys()
+    snakemake(unfinished, "--unlock", *SMOKE)
+    told = snakemake(unfinished, "--cores", CORES, *SMOKE)
+    assert "rule embed:" not in told and "rule fetch:" not in told
+    assert NOTHING in snakemake(unfinished, "--dry-run", *SMOKE)
+    expected, found = files(smoke), files(unfinished)
+    assert found.keys() == expected.keys()
+    assert [name for name in expected if found[name].read_bytes() != expected[name].read_bytes()] == []
+    assert not list((unfinished / "results").rglob("checkpoint*"))
