@@ -9,7 +9,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 # An empty variable, because Python would otherwise never keep compiled bytecode and start three times slower.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: setup run test lint types schema bench clean help
+.PHONY: setup run test lint types schema lock bench clean help
 
 setup: $(VENV)/.installed ## make .venv and install from the lock
 
@@ -47,8 +47,13 @@ types: setup ## mypy in strict mode
 schema: setup ## write config/schema.json anew from the settings models
 	$(BIN)/python -m smec schema
 
+lock: setup ## pin what pyproject.toml asks for, for every platform; add ARGS=--upgrade for newer versions
+	$(BIN)/uv pip compile --quiet --universal --extra dev --no-header --no-annotate --no-emit-index-url $(ARGS) \
+	  pyproject.toml -o requirements.lock
+	$(BIN)/python -m envs
+
 bench: setup ## speed tables under results/benchmarks
 	$(BIN)/python -m benchmarks
 
-clean: ## remove computed results, keep the environment
-	rm -rf results/data results/embeddings results/negatives results/runs results/metrics
+clean: ## remove everything computed, keep the environment
+	find results -mindepth 1 -maxdepth 1 ! -name README.md -exec rm -rf {} +

@@ -35,12 +35,12 @@ def copy_of_the_repository(folder):
     return folder
 
 
-def tool(folder, *command):
-    """Run a command and return its status and all that it prints."""
+def tool(folder, *command, **variables):
+    """Run a command, with more environment variables, and return its status and all that it prints."""
     told = subprocess.run(
         command,
         cwd=folder,
-        env=environment(),
+        env=environment() | variables,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -49,8 +49,8 @@ def tool(folder, *command):
     return told.returncode, told.stdout
 
 
-def snakemake(folder, *arguments):
-    status, told = tool(folder, "snakemake", *arguments)
+def snakemake(folder, *arguments, **variables):
+    status, told = tool(folder, "snakemake", *arguments, **variables)
     assert status == 0, told
     return told
 

@@ -8,7 +8,7 @@ rule fetch:
     log:
         "results/logs/fetch/{dataset}.log",
     conda:
-        "../../envs/cpu.yaml"
+        "../../envs/gpu.yaml"
     params:
         spec=lambda w: as_spec(dataset=CONFIG.datasets[w.dataset]),
         code=lambda w: source_hash(
