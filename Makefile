@@ -9,7 +9,11 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 # An empty variable, because Python would otherwise never keep compiled bytecode and start three times slower.
 export PYTHONDONTWRITEBYTECODE :=
 
+.DEFAULT_GOAL := help
 .PHONY: setup run test lint types schema lock bench clean help
+
+help: ## list what can be made
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST)
 
 setup: $(VENV)/.installed ## make .venv and install from the lock
 
