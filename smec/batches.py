@@ -50,12 +50,13 @@ class BatchSampler:
         self._grades = torch.from_numpy(data.positives.relevance)
         pool = max(options.hard_negatives, options.negative_pool)
         self._pool = torch.from_numpy(np.ascontiguousarray(data.hard_negatives[:, :pool]))
+        self._excluded = None if data.excluded is None else torch.from_numpy(data.excluded)
         self._place = torch.full((len(data.documents),), -1, dtype=torch.int64)
 
     @property
     def steps_per_epoch(self) -> int:
         """Number of batches in an epoch."""
-        return -(-len(self._queries) // self.batch_size)
+        return steps_per_epoch(len(self._queries), self.batch_size)
 
     def epoch(self) -> Iterator[Batch]:
         """Yield the batches of one epoch."""
@@ -72,6 +73,8 @@ class BatchSampler:
         others = torch.randint(len(self._place), (self._random_negatives,), generator=self.generator)
         rows = torch.unique(torch.cat([positives, negatives[negatives >= 0], others]))
         relevance = self._relevance(starts, counts, rows)
+        if self._excluded is not None:
+            self._ignore(relevance, rows, self._excluded[queries])
         if self._own_negatives_only:
             relevance = self._ignoring_others(relevance, rows, negatives.view(len(queries), -1), others)
         device = self._queries.device
@@ -111,3 +114,14 @@ class BatchSampler:
         candidate[torch.arange(len(own)).unsqueeze(1).expand_as(own)[mined], place[mined]] = True
         candidate[:, torch.searchsorted(rows, shared)] = True
         return torch.where(candidate, relevance, -1.0)
+
+    def _ignore(self, relevance: Tensor, rows: Tensor, excluded: Tensor) -> None:
+        """Set to -1 the document of each query, int64 (B,), that it must not meet, where the batch has it."""
+        place = torch.searchsorted(rows, excluded).clamp_max(len(rows) - 1)
+        met = ((rows[place] == excluded) & (excluded >= 0)).nonzero().flatten()
+        relevance[met, place[met]] = -1.0
+
+
+def steps_per_epoch(queries: int, batch_size: int) -> int:
+    """Return the number of batches of at most `batch_size` that pass once over `queries`."""
+    return -(-queries // batch_size)

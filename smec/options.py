@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from smec.settings import Settings
 
@@ -111,3 +111,11 @@ class SmrlOptions(SimilarityOptions):
         description="ADS starts from the standardised log-variance of the dimensions times this; 0: all alike.",
     )
     importance_learning_rate: float = Field(0.05, gt=0, description="Learning rate of the importance vector of ADS.")
+
+    @model_validator(mode="after")
+    def _pulled_back_sizes_are_separate(self) -> "SmrlOptions":
+        if self.pull_back and self.levels == "nested":
+            raise ValueError(
+                "`levels: nested` cannot be pulled back, because its sizes share one matrix; set `pull_back: false`"
+            )
+        return self

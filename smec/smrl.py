@@ -15,7 +15,7 @@ from torch import Tensor
 
 from smec import pull_back
 from smec.basis import principal_axes
-from smec.batches import Batch, BatchSampler
+from smec.batches import Batch, BatchSampler, steps_per_epoch
 from smec.method import FitJob, Fitted, Stage
 from smec.objective import MatryoshkaObjective
 from smec.options import SmrlOptions
@@ -54,14 +54,13 @@ def fit_stage(method: str, job: FitJob) -> Fitted:
     """
     options: SmrlOptions = job.options
     start = _start(job)
-    stages = sum(size < job.data.width for size in job.sizes)
-    epochs, epochs_again = stage_epochs(options, first=job.previous is None, stages=stages)
+    epochs, epochs_again = _epochs(job)
     trained = _train(job, start, epochs, keep=options.keep)
     record = trained.record()
     choices = _choices(job, trained) if options.pull_back else {}
     if epochs_again:
         trained = _train(_refit_job(job), start, epochs_again, keep="last")
-        record["refit"] = trained.record()
+        record["refit"] = {key: value for key, value in trained.record().items() if not key.startswith("validation")}
     served = _served(job, trained)
     for size, choice in choices.items():
         served[size] = choice.apply(served[size], job.data)
@@ -74,10 +73,16 @@ def annealed(start: float, end: float, done: float) -> float:
     return 0.0 if start == 0 or end == 0 else float(start * (end / start) ** done)
 
 
-def stage_epochs(options: SmrlOptions, first: bool, stages: int) -> tuple[int, int]:
+def stage_epochs(options: SmrlOptions, first: bool, stages: int, longer: float = 1.0) -> tuple[int, int]:
     """Return the epochs of a stage: of the fit on training queries alone, and of the second fit on all queries.
 
-    Together they are `epochs`, or the share of the chain's total that `first_stage_share` gives to the stage.
+    In steps, together they are at most `epochs`, or the share of the chain's total that `first_stage_share` gives.
+
+    Args:
+        options: the options of the chain.
+        first: whether the stage is the first one.
+        stages: the number of stages of the chain.
+        longer: steps of an epoch over all queries, as a multiple of those over the training queries.
     """
     own = options.epochs
     if options.first_stage_share is not None and stages > 1:
@@ -86,8 +91,8 @@ def stage_epochs(options: SmrlOptions, first: bool, stages: int) -> tuple[int, i
         own = opening if first else (total - opening) // (stages - 1)
     if options.refit_share == 0:
         return max(1, own), 0
-    again = max(1, round(own * options.refit_share))
-    return max(1, own - again), again
+    again = round(own * options.refit_share)
+    return max(1, own - again), max(1, int(again / longer))
 
 
 def commitment_warnings(notes: list[dict[str, Any]]) -> list[str]:
@@ -106,6 +111,17 @@ def commitment_warnings(notes: list[dict[str, Any]]) -> list[str]:
     if late and max(late) > SETTLED_CHANGE:
         warnings.append(f"the selection still changes: {max(late):.0%} of the kept dimensions in a late epoch")
     return warnings
+
+
+def _epochs(job: FitJob) -> tuple[int, int]:
+    data, size = job.data, job.options.batch_size
+    longer = steps_per_epoch(len(data.queries) + len(data.validation_queries), size)
+    return stage_epochs(
+        job.options,
+        first=job.previous is None,
+        stages=sum(size < data.width for size in job.sizes),
+        longer=longer / steps_per_epoch(len(data.queries), size),
+    )
 
 
 def _refit_job(job: FitJob) -> FitJob:

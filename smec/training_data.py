@@ -35,6 +35,9 @@ class TrainingData:
         validation_queries: float32 (v, M), unit length.
         validation: their relevant documents, indexing `validation_queries` and `documents`.
         validation_negatives: int64 (v, H), as `hard_negatives`.
+        excluded: int64 (n,), for each training query a row of `documents` that it must not meet, itself where the
+            dataset excludes self-retrieval, -1 for none; None where it excludes nothing.
+        validation_excluded: int64 (v,), the same for the validation queries.
     """
 
     queries: NDArray[np.float32]
@@ -44,6 +47,8 @@ class TrainingData:
     validation_queries: NDArray[np.float32]
     validation: Judgements
     validation_negatives: NDArray[np.int64]
+    excluded: NDArray[np.int64] | None = None
+    validation_excluded: NDArray[np.int64] | None = None
 
     @property
     def width(self) -> int:
@@ -67,6 +72,7 @@ class TrainingData:
             queries=np.concatenate([self.queries, self.validation_queries]),
             positives=_joined(self.positives, self.validation),
             hard_negatives=np.concatenate([self.hard_negatives, self.validation_negatives]),
+            excluded=_concatenated(self.excluded, self.validation_excluded),
         )
 
     def labelled_sample(self, count: int) -> "TrainingData":
@@ -80,7 +86,8 @@ class TrainingData:
             corpus_rows=whole.positives.corpus_rows[:end],
             relevance=whole.positives.relevance[:end],
         )
-        return replace(self, validation_queries=whole.queries[:kept], validation=sample)
+        excluded = None if whole.excluded is None else whole.excluded[:kept]
+        return replace(self, validation_queries=whole.queries[:kept], validation=sample, validation_excluded=excluded)
 
 
 def collect(
@@ -92,6 +99,7 @@ def collect(
     validation_negatives: NDArray[np.int64],
     max_documents: int,
     seed: int = 0,
+    excluded_rows: NDArray[np.int64] | None = None,
 ) -> TrainingData:
     """Bring into memory what training needs of two stores, at most about `max_documents` documents.
 
@@ -104,6 +112,7 @@ def collect(
         validation_negatives: int64 (len(validation), H).
         max_documents: a corpus larger than this is sampled; judged and mined documents are always kept.
         seed: of the sample.
+        excluded_rows: int64 (len(queries),), a corpus row that each query must not meet, -1 for none; None: no policy.
 
     Raises:
         SmecError: there is no training query, or the negatives were mined for other queries.
@@ -132,6 +141,8 @@ def collect(
         positives=_reindexed(training, position),
         hard_negatives=np.where(hard_negatives >= 0, position[hard_negatives], -1),
         validation_negatives=np.where(validation_negatives >= 0, position[validation_negatives], -1),
+        excluded=_excluded(excluded_rows, training, position),
+        validation_excluded=_excluded(excluded_rows, validation, position),
         validation_queries=queries.gather(validation.query_rows),
         validation=_reindexed(validation, position),
     )
@@ -164,3 +175,16 @@ def _joined(first: Judgements, second: Judgements) -> Judgements:
         corpus_rows=np.concatenate([first.corpus_rows, second.corpus_rows]),
         relevance=np.concatenate([first.relevance, second.relevance]),
     )
+
+
+def _excluded(
+    rows: NDArray[np.int64] | None, judgements: Judgements, position: NDArray[np.int64]
+) -> NDArray[np.int64] | None:
+    if rows is None:
+        return None
+    own = rows[judgements.query_rows]
+    return np.where(own >= 0, position[own], -1)
+
+
+def _concatenated(first: NDArray[np.int64] | None, second: NDArray[np.int64] | None) -> NDArray[np.int64] | None:
+    return None if first is None or second is None else np.concatenate([first, second])

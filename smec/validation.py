@@ -28,6 +28,8 @@ class ValidationSet:
         self.queries = torch.from_numpy(data.validation_queries).to(device)
         self.documents = torch.from_numpy(data.documents).to(device)
         self._judged = _JudgedPairs(data.validation, len(data.documents))
+        excluded = data.validation_excluded
+        self._excluded = None if excluded is None else torch.from_numpy(excluded).to(device)
 
     def __len__(self) -> int:
         return len(self.queries)
@@ -58,9 +60,19 @@ class ValidationSet:
     def _ndcg_of(self, queries: Tensor, documents: Tensor) -> NDArray[np.float64]:
         documents = functional.normalize(documents)
         count = min(CUTOFF, len(documents))
-        blocks = torch.split(queries, QUERY_BLOCK)
-        found = [(block @ documents.T).topk(count, dim=1).indices.cpu() for block in blocks]
+        found = []
+        for rows in torch.split(torch.arange(len(queries), device=queries.device), QUERY_BLOCK):
+            scores = queries[rows] @ documents.T
+            if self._excluded is not None:
+                hide(scores, self._excluded[rows], -torch.inf)
+            found.append(scores.topk(count, dim=1).indices.cpu())
         return self._judged.ndcg(torch.cat(found).numpy())
+
+
+def hide(table: Tensor, columns: Tensor, value: float) -> None:
+    """Write `value` into one column of each row of `table` (n, N), in place; a column below 0 leaves the row alone."""
+    rows = (columns >= 0).nonzero().flatten()
+    table[rows, columns[rows]] = value
 
 
 class _JudgedPairs:

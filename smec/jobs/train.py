@@ -17,6 +17,7 @@ from smec.datasets import reading
 from smec.files import sha256_of_file, sha256_of_json, write_json
 from smec.jobs.stores import open_stores
 from smec.method import FitJob, Stage
+from smec.self_retrieval import excluded_rows
 from smec.settings import validated
 from smec.source_hash import source_hash
 from smec.training_data import TrainingData, collect
@@ -79,6 +80,7 @@ def training_data(
         hard_negatives=mined["train"],
         validation_negatives=mined["validation"],
         max_documents=max_documents,
+        excluded_rows=excluded_rows(data),
     )
 
 

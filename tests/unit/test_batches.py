@@ -1,6 +1,9 @@
 """Batches: every query once per epoch, exact grades for every pair, no repeated document."""
 
+from dataclasses import replace
+
 import numpy as np
+import pytest
 import torch
 
 from smec.batches import BatchSampler
@@ -101,3 +104,19 @@ def test_with_own_negatives_all_else_is_ignored():
         shared = (relevance >= 0).all(axis=0).sum()
         assert shared >= 1, "the random documents are set against every query"
         assert (relevance < 0).any()
+
+
+@pytest.mark.parametrize("contrast", ["own", "batch"])
+def test_a_query_is_never_set_against_the_document_that_it_must_not_meet(contrast):
+    source, table = data()
+    excluded = np.where(np.arange(QUERIES) % 2, np.arange(QUERIES) + 5, -1)
+    source = replace(source, excluded=excluded)
+    wanted = options(QUERIES, 3, contrast=contrast, random_negatives=500)
+    (batch,) = BatchSampler(source, wanted, 0, torch.device("cpu")).epoch()
+    queries, documents = rows_of(batch.queries, source.queries), rows_of(batch.documents, source.documents)
+    assert len(documents) == DOCUMENTS
+    for row, query in enumerate(queries):
+        expected = table[query].copy()
+        if excluded[query] >= 0:
+            expected[excluded[query]] = -1
+        assert np.array_equal(batch.relevance[row].numpy(), expected[documents])

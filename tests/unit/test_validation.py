@@ -1,5 +1,7 @@
 """The tensor nDCG@10 of training equals the library's."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -27,3 +29,18 @@ def test_equals_the_library_with_grades_and_many_relevant_documents(documents):
         cut_queries, cut_corpus = unit(queries[:, :size]), unit(corpus[:, :size])
         _, found = exact_topk(cut_queries, cut_corpus, 100)
         assert scores == pytest.approx(per_query(judgements, found)["ndcg@10"], abs=1e-6)
+
+
+def test_an_excluded_document_is_not_found():
+    queries = unit(np.eye(3, 4))
+    corpus = unit(np.concatenate([np.eye(3, 4), np.eye(3, 4) + 0.3]))
+    judgements = Judgements.from_triples(np.arange(3), np.arange(3, 6), np.ones(3))
+    none = np.zeros((3, 0), np.int64)
+    data = TrainingData(queries, corpus, judgements, none, queries, judgements, none)
+    second = ValidationSet(data, torch.device("cpu")).per_query(lambda x: x)[0]
+    assert second == pytest.approx(1 / np.log2(3)), "each query finds itself first"
+    own = np.array([0, 1, -1])
+    apart = replace(data, excluded=own, validation_excluded=own)
+    assert ValidationSet(apart, torch.device("cpu")).per_query(lambda x: x)[0] == pytest.approx([1, 1, 1 / np.log2(3)])
+    assert apart.merged().excluded.tolist() == [0, 1, -1] * 2
+    assert apart.labelled_sample(4).validation_excluded.tolist() == [0, 1, -1, 0]

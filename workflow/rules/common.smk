@@ -1,5 +1,6 @@
 # Helpers only, no rules: the checked configuration, job descriptions, and which files a run consists of.
 import json
+from pathlib import Path
 import sys
 
 from smec import backbones, config as configuration, datasets
@@ -42,6 +43,20 @@ def stage_files(wildcards):
         f"{RUN}/{stage}/compressor.safetensors".format(**wildcards)
         for stage in stages_of(wildcards)
     ]
+
+
+def source_files(wildcards):
+    """Files that a dataset is built from: an edit of one of them builds it anew."""
+    settings = datasets.parse(CONFIG.datasets[wildcards.dataset])
+    named = [value for _, value in settings if isinstance(value, Path)]
+    inside = [
+        found
+        for folder in named
+        if folder.is_dir()
+        for found in sorted(folder.rglob("*"))
+        if found.is_file()
+    ]
+    return [str(path) for path in [*named, *inside] if path.is_file()]
 
 
 def previous_stage(wildcards):

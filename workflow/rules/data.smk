@@ -1,4 +1,6 @@
 rule fetch:
+    input:
+        source_files,
     output:
         [
             f"results/data/{{dataset}}/{name}.parquet"
