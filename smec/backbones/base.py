@@ -1,7 +1,7 @@
 """What a backbone is: something that turns rows of a prepared dataset into unit vectors."""
 
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,9 +10,15 @@ from pydantic import Field
 from smec.errors import SmecError
 from smec.settings import Settings
 
+LARGE = 2.0**60
+"""Beyond this value, or below its inverse, a row is scaled before its length is taken."""
+
 
 class BackboneSettings(Settings):
     """Settings that every kind of backbone has."""
+
+    reads_vectors: ClassVar[bool] = False
+    """True where vectors come with the dataset, False where its text is encoded."""
 
     dim: int = Field(ge=1, description="Length of a vector; known before the backbone is loaded, checked when it is.")
 
@@ -69,7 +75,21 @@ def check_dim(found: int, settings: BackboneSettings, what: str) -> None:
 
 def unit_rows(vectors: NDArray[Any]) -> NDArray[np.float32]:
     """Return float32 (n, dim): each row of `vectors` divided by its length; rows of zeros stay zeros."""
+    vectors = _within_range(vectors)
     lengths = np.sqrt(np.einsum("ij,ij->i", vectors, vectors, dtype=np.float64))
     units = vectors.astype(np.float32)
     units /= np.where(lengths > 0, lengths, 1).astype(np.float32)[:, None]
     return units
+
+
+def _within_range(vectors: NDArray[Any]) -> NDArray[Any]:
+    """Return `vectors`, rows of extreme length scaled by powers of two, so exactly: squares must not overflow."""
+    if vectors.dtype.kind != "f":
+        return vectors
+    peaks = np.maximum(vectors.max(axis=1), -vectors.min(axis=1)).astype(np.promote_types(vectors.dtype, np.float64))
+    extreme = np.isfinite(peaks) & (peaks > 0) & ((peaks > LARGE) | (peaks < 1 / LARGE))
+    if not extreme.any():
+        return vectors
+    scaled = vectors.astype(peaks.dtype)
+    scaled[extreme] = np.ldexp(scaled[extreme], -np.frexp(peaks[extreme])[1][:, None])
+    return scaled

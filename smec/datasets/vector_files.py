@@ -186,4 +186,4 @@ def _parquet(path: Path) -> pq.ParquetFile:
 
 def _require(path: Path) -> None:
     if not path.is_file():
-        raise SmecError(f"The file {path} does not exist. Correct the path in the settings of the dataset.")
+        raise SmecError(f"The file {path} does not exist. Correct the path.")

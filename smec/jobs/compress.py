@@ -43,8 +43,10 @@ def run(
 
     Raises:
         SmecError: there is no such compressor or size, the file is not one of vectors of the right width, a row is all
-            zeros or has a NaN or infinite value, or the disk is full.
+            zeros or has a NaN or infinite value, before or after compression, or the disk is full.
     """
+    if source.suffix != ".npy" and source.exists():
+        raise SmecError(f"`--input {source}` is not .npy, the only form that compress reads. Save it by numpy.save.")
     opened = open_compressor(compressor)
     vectors = memory_map(source)
     _check(opened, size, source, output, vectors)
@@ -55,8 +57,11 @@ def run(
         np.lib.format.write_array_header_1_0(stream, header)
         for start in progress(range(0, len(vectors), rows), "compress"):
             block = memory_map(source)[start : start + rows]  # a new map: what was read leaves memory with the old one
-            refuse_unusable_rows(block, [f"row {row}" for row in range(start, start + len(block))], str(source))
-            _write(stream, compressed(opened, unit_rows(block), size).astype(dtype))
+            names = [f"row {row}" for row in range(start, start + len(block))]
+            refuse_unusable_rows(block, names, str(source))
+            small = compressed(opened, unit_rows(block), size).astype(dtype)
+            refuse_unusable_rows(small, names, f"{source}, compressed to {size} dimensions,")
+            _write(stream, small)
 
 
 def parsed_dtype(name: str) -> Dtype:

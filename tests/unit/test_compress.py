@@ -201,3 +201,31 @@ def test_command_line(fitted, vectors, tmp_path):
     assert np.load(tmp_path / "small.npy").dtype == np.float16
     refused = CliRunner().invoke(app, [*arguments, str(tmp_path / "other.npy"), "--dtype", "float8"])
     assert isinstance(refused.exception, SmecError) and "Did you mean" in str(refused.exception)
+
+
+@pytest.mark.parametrize("scale", [1e200, 1e-200, 1e308])
+def test_rows_of_extreme_length_keep_their_direction(fitted, vectors, tmp_path, scale):
+    source = vectors(20, np.float64)
+    rows = np.load(source)
+    compress.run(fitted, 6, source, tmp_path / "plain.npy")
+    rows[3] *= scale / np.abs(rows[3]).max()
+    np.save(source, rows)
+    compress.run(fitted, 6, source, tmp_path / "small.npy")
+    np.testing.assert_allclose(np.load(tmp_path / "small.npy"), np.load(tmp_path / "plain.npy"), atol=1e-6)
+
+
+def test_a_row_that_compression_leaves_empty_is_named(tmp_path):
+    first = np.eye(2, WIDTH, dtype=np.float32)
+    Stage("smec", {"weight": first}, {2: "weight"}).save(tmp_path / "fit/dim2/compressor.safetensors")
+    rows = matrix(9, WIDTH, 1)
+    rows[4, :2] = 0
+    np.save(tmp_path / "rows.npy", rows)
+    with pytest.raises(SmecError, match=r"'row 4' for .*compressed to 2 dimensions, is all zeros"):
+        compress.run(tmp_path / "fit", 2, tmp_path / "rows.npy", tmp_path / "out/small.npy")
+    assert list((tmp_path / "out").iterdir()) == []
+
+
+def test_parquet_is_not_promised(fitted, tmp_path):
+    (tmp_path / "x.parquet").touch()
+    with pytest.raises(SmecError, match=r"x\.parquet` is not \.npy, the only form that compress reads"):
+        compress.run(fitted, 6, tmp_path / "x.parquet", tmp_path / "small.npy")
