@@ -2,14 +2,23 @@
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
 from smec import backbones, datasets
+from smec.backbones.model_files import is_hub_id, model_folder
 from smec.compressors import method_named
 from smec.errors import SmecError, nearest_name
-from smec.settings import Settings, validated
+from smec.settings import Distinct, Named, NonEmpty, Settings, validated
+
+RESERVED = "average"
+"""What the tables call the mean over all datasets."""
+
+MINED = ("hard_negatives", "negative_pool")
+"""Options that count mined negatives."""
+
+Seed = Annotated[int, Field(ge=0)]
 
 
 class Experiment(Settings):
@@ -17,8 +26,8 @@ class Experiment(Settings):
 
     dataset: str = Field(description="A key of `datasets`.")
     backbone: str = Field(description="A key of `backbones`.")
-    sizes: tuple[int, ...] = Field(
-        min_length=1, description="Numbers of dimensions, decreasing; the first may be the backbone's own width."
+    sizes: NonEmpty[int] = Field(
+        description="Numbers of dimensions, decreasing; the first may be the backbone's own width."
     )
 
     @field_validator("sizes")
@@ -33,7 +42,7 @@ class View(Settings):
     """A table and a figure: which methods are set beside each other."""
 
     title: str = Field(description="Heading of the table and the figure.")
-    methods: tuple[str, ...] = Field(min_length=1, description="Keys of `methods`, in the order of the rows.")
+    methods: Distinct[str] = Field(description="Keys of `methods`, in the order of the rows.")
     reference: str | None = Field(None, description="Method that is tested against the best of the others.")
 
     @model_validator(mode="after")
@@ -53,17 +62,17 @@ class StoreSettings(Settings):
 class Config(Settings):
     """The whole configuration."""
 
-    datasets: dict[str, dict[str, Any]] = Field(description="Name and settings of each dataset; `kind` says which.")
-    backbones: dict[str, dict[str, Any]] = Field(description="Name and settings of each backbone.")
-    experiments: tuple[Experiment, ...] = Field(min_length=1, description="What is compressed.")
-    methods: dict[str, dict[str, Any]] = Field(
+    datasets: Named[dict[str, Any]] = Field(description="Name and settings of each dataset; `kind` says which.")
+    backbones: Named[dict[str, Any]] = Field(description="Name and settings of each backbone.")
+    experiments: NonEmpty[Experiment] = Field(description="What is compressed.")
+    methods: Named[dict[str, Any]] = Field(
         description="Name and options of each run; `method` names the method where it is not the name itself."
     )
     training: dict[str, Any] = Field(
         default_factory=dict, description="Options for every learned method unless it sets its own: the shared budget."
     )
-    seeds: tuple[int, ...] = Field((0, 1, 2), min_length=1, description="Seeds of the methods that depend on one.")
-    views: dict[str, View] = Field(default_factory=dict, description="Tables and figures by name.")
+    seeds: Distinct[Seed] = Field((0, 1, 2), description="Seeds of the methods that depend on one.")
+    views: Named[View] = Field(default_factory=dict, description="Tables and figures by name.")
     store: StoreSettings = StoreSettings()
     mined_negatives: int = Field(20, ge=0, description="Hard negatives mined per training query.")
     max_training_documents: int = Field(
@@ -72,6 +81,13 @@ class Config(Settings):
     search_block_rows: int = Field(16_384, ge=1, description="Documents scored at once; results do not depend on it.")
     train_gpus: int = Field(0, ge=0, description="GPUs that a training job asks for.")
     embed_gpus: int = Field(0, ge=0, description="GPUs that an embedding job asks for.")
+
+    @field_validator("datasets")
+    @classmethod
+    def _not_reserved(cls, named: dict[str, Any]) -> dict[str, Any]:
+        if RESERVED in named:
+            raise ValueError(f"the name {RESERVED!r} stands for the mean over all datasets in tables; choose another")
+        return named
 
     @model_validator(mode="after")
     def _names_agree(self) -> "Config":
@@ -129,19 +145,67 @@ def load(values: Mapping[str, Any]) -> Config:
         _within(f"backbones.{name}", backbones.parse, settings)
     for experiment in config.experiments:
         _check_sources(config, experiment.dataset)
+        _check_model(config, experiment.backbone)
+        _check_pair(config, experiment)
         _check_sizes(config, experiment)
     for name in config.methods:
-        config.options_of(name)
+        _check_mined(config, name)
     _check_shared(config)
     return config
 
 
 def _check_sources(config: Config, dataset: str) -> None:
-    for key, value in datasets.parse(config.datasets[dataset]):
+    settings = datasets.parse(config.datasets[dataset])
+    if not settings.test_fraction:
+        raise SmecError(
+            f"datasets.{dataset}.test_fraction in the configuration is 0, so no query would be left to score on. Give "
+            "a share above 0; it is unused where the set has test judgements of its own."
+        )
+    for key, value in settings:
         if isinstance(value, Path) and not value.exists():
             raise SmecError(
                 f"datasets.{dataset}.{key} in the configuration names {value}, which does not exist. Correct the path "
                 "(it is relative to the folder where the workflow runs), or put the data there."
+            )
+
+
+def _check_model(config: Config, backbone: str) -> None:
+    model = getattr(backbones.parse(config.backbones[backbone]), "model", None)
+    if isinstance(model, str) and not is_hub_id(model):
+        try:
+            model_folder(model)
+        except SmecError as error:
+            raise SmecError(f"backbones.{backbone}.model: {error}") from error
+
+
+def _check_pair(config: Config, experiment: Experiment) -> None:
+    dataset, backbone = (
+        datasets.parse(config.datasets[experiment.dataset]),
+        backbones.parse(config.backbones[experiment.backbone]),
+    )
+    if dataset.brings_vectors == backbone.reads_vectors:
+        return
+    pair = (
+        f"The experiment on {experiment.dataset} with {experiment.backbone} cannot run: datasets.{experiment.dataset}"
+    )
+    if dataset.brings_vectors:
+        told = "brings vectors and no text, which the backbone would encode. Use a backbone of kind 'precomputed'."
+    else:
+        told = "brings no vectors, which the backbone would read. Use a backbone that encodes text."
+    raise SmecError(f"{pair} {told}")
+
+
+def _check_mined(config: Config, run: str) -> None:
+    options = config.options_of(run)
+    for key in MINED:
+        given = "methods." + run if key in config.methods[run] else "training" if key in config.training else None
+        asked = options.get(key, 0)
+        # A pool is cut to what is mined, so its default may exceed a lowered number; what is set must be had.
+        if asked > config.mined_negatives and (given or key == "hard_negatives"):
+            place = f"{given}.{key}" if given else f"The default of methods.{run}.{key}"
+            raise SmecError(
+                f"{place} is {asked}, but only {config.mined_negatives} negatives are mined per query. Set "
+                f"mined_negatives to {asked} or more, or lower {key}."
             )
 
 

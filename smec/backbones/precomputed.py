@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +17,7 @@ from smec.files import sha256_of_file
 class PrecomputedSettings(BackboneSettings):
     """The vectors that a dataset brings along."""
 
+    reads_vectors: ClassVar[bool] = True
     kind: Literal["precomputed"] = Field(default="precomputed", description="Vectors of a dataset of kind `arrays`.")
 
     def declared(self, role: str) -> dict[str, Any]:

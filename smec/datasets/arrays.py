@@ -4,7 +4,7 @@ The backbone of such a dataset is `precomputed`. Vectors are only ever read by b
 """
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 import pyarrow as pa
@@ -20,6 +20,7 @@ from smec.errors import SmecError
 class ArraysSettings(DatasetSettings):
     """Vectors and judgements from files."""
 
+    brings_vectors: ClassVar[bool] = True
     kind: Literal["arrays"] = Field(default="arrays", description="Vectors and judgements from local files.")
     corpus: Path = Field(
         description="Vectors of the documents: .npy of shape (rows, dim), or .parquet with the columns id and vector."

@@ -12,14 +12,14 @@ Rows of corpus and queries ascend by id, so that a row number is also a rank by 
 import logging
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from pydantic import Field, model_validator
 
-from smec.datasets.splits import SPLITS
+from smec.datasets.splits import SPLITS, TEST
 from smec.errors import SmecError
 from smec.files import atomic_path, sha256_of_file, write_json
 from smec.settings import Settings
@@ -31,6 +31,9 @@ logger = logging.getLogger(__name__)
 
 class DatasetSettings(Settings):
     """Settings that every kind of dataset has."""
+
+    brings_vectors: ClassVar[bool] = False
+    """True where a set has vectors and no text, so that its backbone reads instead of encodes."""
 
     exclude_self: bool = Field(
         default=False,
@@ -46,10 +49,10 @@ class DatasetSettings(Settings):
     )
     test_fraction: float = Field(
         default=0.2,
-        gt=0,
+        ge=0,
         lt=1,
         description="Share of the queries that are held out, picked by a hash of the query id; unused where the set "
-        "has training judgements of its own.",
+        "has training judgements of its own. The workflow needs a share above 0; `smec fit` uses 0.",
     )
 
     @model_validator(mode="after")
@@ -104,9 +107,11 @@ def write(dataset: Dataset, settings: DatasetSettings, folder: Path) -> None:
     Queries without judgements are dropped and counted in the manifest.
 
     Raises:
-        SmecError: an id occurs twice, a judgement names an unknown id, or a split has no query.
+        SmecError: an id occurs twice, a judgement names an unknown id, or a split has no query. The test split may
+            be empty where the settings hold nothing out.
     """
     checks(dataset)
+    _check_splits(dataset, settings)
     (folder / "manifest.json").unlink(missing_ok=True)
     judged = dataset.queries.filter(pc.is_in(dataset.queries["id"], value_set=_unique(dataset.qrels, "query_id")))
     split = pa.table({"query_id": sorted(dataset.split), "split": [dataset.split[q] for q in sorted(dataset.split)]})
@@ -133,7 +138,7 @@ def write(dataset: Dataset, settings: DatasetSettings, folder: Path) -> None:
 
 
 def checks(dataset: Dataset) -> None:
-    """Raise `SmecError` for the first fault of ids, judgements or splits (see `write`)."""
+    """Raise `SmecError` for the first fault of ids or judgements (see `write`)."""
     for name, table in (("corpus", dataset.corpus), ("queries", dataset.queries)):
         _check_unique(table, f"{name} of {dataset.source}")
     for column, table, what in (("query_id", dataset.queries, "query"), ("corpus_id", dataset.corpus, "document")):
@@ -153,11 +158,17 @@ def checks(dataset: Dataset) -> None:
             f"The judgements of {dataset.source} hold the pair of query {first['query_id']!r} and document "
             f"{first['corpus_id']!r} twice. Keep one of the two lines."
         )
+
+
+def _check_splits(dataset: Dataset, settings: DatasetSettings) -> None:
+    """Raise `SmecError` for a split without queries."""
     for name in SPLITS:
-        if name not in dataset.split.values():
+        if name not in dataset.split.values() and (name != TEST or settings.test_fraction):
             raise SmecError(
                 f"The split {name!r} of {dataset.source} is empty: none of its {len(dataset.split)} judged queries "
-                f"falls there ({dataset.split_rule}). Raise the fraction of that split, or add judged queries."
+                f"falls there ({dataset.split_rule}). Raise the fraction of that split (test_fraction and "
+                "validation_fraction of a dataset, `--validation-fraction` of `smec fit`; lower them for 'train'), or "
+                "add judged queries."
             )
 
 

@@ -141,3 +141,65 @@ def test_every_key_is_described():
     for model in (config.Config, config.Experiment, config.View, config.StoreSettings):
         undescribed = [name for name, field in model.model_fields.items() if not field.description]
         assert undescribed in ([], ["store"]), model
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "told"),
+    [
+        (("seeds",), [1, 2, 1], r"seeds: 1 is given more than once"),
+        (("seeds",), [0, -1], r"seeds\.1: .*greater than or equal to 0 \(given: -1\)$"),
+        (("views", "all", "methods"), ["smec", "smec"], r"views\.all\.methods: 'smec' is given more than once"),
+        (("methods", "a b"), {"method": "pca"}, r"methods: the name 'a b' must consist of"),
+        (("methods", "pca\n"), {"method": "pca"}, r"methods: the name"),
+        (("datasets", ".."), {"kind": "pydocs"}, r"datasets: the name '\.\.' must consist of"),
+        (("backbones", "org/model"), {}, r"backbones: the name 'org/model' must consist of"),
+        (("views", "\u00e4"), GOOD["views"]["all"], r"views: the name"),
+        (("datasets", "average"), {"kind": "pydocs"}, r"datasets: the name 'average' stands for the mean"),
+        (("training", "alpha"), float("nan"), r"alpha: .*finite number"),
+        (("training", "path"), float("inf"), r"path: .*finite number"),
+        (("datasets", "docs", "test_fraction"), 0, r"datasets\.docs\.test_fraction .* is 0"),
+        (("backbones", "minilm", "model"), "./nope", r"backbones\.minilm\.model: The folder \./nope .* does not exist"),
+        (("backbones", "minilm", "model"), "package:nope", r"backbones\.minilm\.model: No installed package 'nope'"),
+        (("backbones", "minilm"), {"kind": "precomputed", "dim": 384}, r"datasets\.docs brings no vectors"),
+    ],
+)
+def test_what_would_fail_later_is_told_at_once(path, value, told):
+    with pytest.raises(SmecError, match=told):
+        config.load(changed(path, value))
+
+
+def test_vectors_need_a_backbone_that_reads_them(tmp_path):
+    paths = {key: str(tmp_path / name) for key, name in (("corpus", "c.npy"), ("queries", "q.npy"), ("qrels", "q.tsv"))}
+    for path in paths.values():
+        Path(path).touch()
+    values = changed(("datasets", "docs"), {"kind": "arrays", **paths})
+    with pytest.raises(SmecError, match=r"on docs with minilm .*brings vectors and no text.*'precomputed'"):
+        config.load(values)
+    values["backbones"]["minilm"] = {"kind": "precomputed", "dim": 384}
+    assert config.load(values)
+
+
+def test_one_fault_is_told_once():
+    with pytest.raises(SmecError) as fault:
+        config.load(changed(("experiments", 0, "sizes"), [96, 192]))
+    assert str(fault.value).count("given:") == 1 and ";" not in str(fault.value)
+
+
+@pytest.mark.parametrize(
+    ("training", "own", "mined", "told"),
+    [
+        ({"hard_negatives": 21}, {}, 20, r"training\.hard_negatives is 21, but only 20 .*mined_negatives to 21"),
+        ({}, {"hard_negatives": 21}, 20, r"methods\.smec\.hard_negatives is 21"),
+        ({}, {"negative_pool": 30}, 20, r"methods\.smec\.negative_pool is 30, but only 20"),
+        ({}, {}, 5, r"default of methods\.smec\.hard_negatives is 10, but only 5"),
+        ({"hard_negatives": 5}, {}, 5, None),
+        ({}, {"negative_pool": 30}, 30, None),
+    ],
+)
+def test_no_more_negatives_are_asked_for_than_are_mined(training, own, mined, told):
+    values = changed(("mined_negatives",), mined) | {"training": training, "methods": {"smec": own, "truncation": {}}}
+    if told is None:
+        assert config.load(values)
+        return
+    with pytest.raises(SmecError, match=told):
+        config.load(values)
