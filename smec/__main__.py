@@ -22,9 +22,9 @@ def main() -> None:
     """Run the command line."""
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(TERMINATED))
-    from smec.cli import app
-
     try:
+        from smec.cli import app
+
         app(standalone_mode=True)
     except SmecError as error:
         sys.exit(f"error: {error}")

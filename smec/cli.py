@@ -7,7 +7,7 @@ import json
 import logging
 import time
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, NoReturn
 
 import typer
 
@@ -31,6 +31,15 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     result_callback=_finished,
 )
+
+
+class _Job(dict[str, Any]):
+    """The settings of a job; one that is missing is told in a sentence."""
+
+    def __missing__(self, key: str) -> NoReturn:
+        given = ", ".join(sorted(self)) or "none"
+        raise SmecError(f"--spec lacks the key {key!r}; its keys are: {given}. Add {key!r} with its value.")
+
 
 Spec = Annotated[str, typer.Option(help="The job as JSON: every setting that it depends on.")]
 Data = Annotated[Path, typer.Option(help="Folder of the dataset: corpus.parquet, queries.parquet, qrels.parquet ...")]
@@ -106,7 +115,14 @@ def fit(
     size: Annotated[int | None, typer.Option(help="Smallest size; the width is halved down to it.")] = None,
     sizes: Annotated[str, typer.Option(help="All sizes instead, such as 384,192,96.")] = "",
     options: Annotated[list[str] | None, typer.Option("--set", help="An option of the method: key=value.")] = None,
-    seed: Annotated[int, typer.Option(help="Of everything random.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Of everything random.")] = 0,
+    validation_fraction: Annotated[
+        float,
+        typer.Option(
+            help="Share of the queries, above 0 and below 1, that do not train but choose; no query is held out as a "
+            "test, unless a column `split` of the judgements says so."
+        ),
+    ] = 0.1,
     corpus_ids: Annotated[Path | None, typer.Option(help="Ids of an .npy corpus, .txt; else row numbers.")] = None,
     query_ids: Annotated[Path | None, typer.Option(help="Ids of .npy queries, .txt; else row numbers.")] = None,
 ) -> None:
@@ -122,6 +138,7 @@ def fit(
         sizes=job.parsed_sizes(sizes),
         options=options or (),
         seed=seed,
+        validation_fraction=validation_fraction,
         corpus_ids=corpus_ids,
         query_ids=query_ids,
     )
@@ -196,4 +213,4 @@ def _parsed(spec: str) -> dict[str, Any]:
         raise SmecError(f"--spec is not JSON ({error}). Quote it as a whole: --spec '{{...}}'.") from error
     if not isinstance(value, dict):
         raise SmecError(f"--spec has to be a JSON object, not {spec!r}.")
-    return value
+    return _Job(value)

@@ -7,8 +7,10 @@
 A call that was stopped goes on where it was when it is made again.
 """
 
+import importlib.metadata
 import json
 import logging
+import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +18,9 @@ from typing import Any
 
 from smec.compressors import method_named
 from smec.config import Config, StoreSettings
+from smec.datasets import reading
 from smec.datasets.arrays import ArraysSettings
+from smec.datasets.splits import SPLITS
 from smec.datasets.vector_files import width_of
 from smec.errors import SmecError
 from smec.files import read_json, write_json
@@ -24,6 +28,7 @@ from smec.fitted import STAGE_FILE
 from smec.jobs import embed, fetch, mine, train
 from smec.method import Method, stage_names
 from smec.settings import validated
+from smec.source_hash import source_hash
 
 LOGGER = logging.getLogger(__name__)
 
@@ -46,6 +51,7 @@ class Request:
         seed: of everything random.
         corpus_ids: ids beside a .npy of documents; row numbers if None.
         query_ids: ids beside a .npy of queries; row numbers if None.
+        validation_fraction: share of the queries that do not train but choose.
     """
 
     corpus: Path
@@ -58,6 +64,7 @@ class Request:
     seed: int = 0
     corpus_ids: Path | None = None
     query_ids: Path | None = None
+    validation_fraction: float = 0.1
 
 
 def run(request: Request, output: Path) -> list[Path]:
@@ -68,16 +75,13 @@ def run(request: Request, output: Path) -> list[Path]:
             other settings or files.
     """
     method = method_named(request.method)
+    _require_files(request)
     width = width_of(request.corpus)
     sizes = resolved_sizes(method, width, request.size, request.sizes)
     options = validated(method.Options, parsed_options(request.options), f"`--set` for {request.method}")
-    dataset = ArraysSettings(
-        corpus=request.corpus,
-        queries=request.queries,
-        qrels=request.qrels,
-        corpus_ids=request.corpus_ids,
-        query_ids=request.query_ids,
-    ).model_dump(mode="json")
+    fractions = {"validation_fraction": request.validation_fraction, "test_fraction": 0}
+    files = {key: getattr(request, key) for key in FILES}
+    dataset = validated(ArraysSettings, {**files, **fractions}, "What `smec fit` was asked for").model_dump(mode="json")
     spec = {
         "method": request.method,
         "backbone": {"kind": "precomputed", "dim": width},
@@ -87,8 +91,12 @@ def run(request: Request, output: Path) -> list[Path]:
         "max_documents": _default("max_training_documents"),
     }
     _claim(output, spec, dataset)
-    _prepare(output, spec, dataset)
-    return _stages(method, output, spec, width)
+    try:
+        _prepare(output, spec, dataset)
+        return _stages(method, output, spec, width)
+    except SmecError:
+        _release(output)
+        raise
 
 
 def resolved_sizes(method: Method, width: int, size: int | None, sizes: Sequence[int]) -> list[int]:
@@ -145,7 +153,9 @@ def parsed_options(assignments: Sequence[str]) -> dict[str, Any]:
 def _claim(output: Path, spec: Mapping[str, Any], dataset: Mapping[str, Any]) -> None:
     """Note what is fitted in `output`; refuse a folder that holds something else."""
     files = {key: _state(Path(dataset[key])) for key in FILES if dataset[key] is not None}
-    wanted = {**spec, "dataset": {**dataset, **files}}
+    code = source_hash("smec.jobs.fit", "smec.backbones.precomputed", f"smec.compressors.{spec['method']}")
+    smec = {"version": importlib.metadata.version("smec"), "code": code}
+    wanted = {**spec, "dataset": {**dataset, **files}, "smec": smec}
     path = output / "fit.json"
     if not path.exists():
         write_json(path, wanted)
@@ -155,13 +165,29 @@ def _claim(output: Path, spec: Mapping[str, Any], dataset: Mapping[str, Any]) ->
     if differing:
         raise SmecError(
             f"{output} holds a fit of other settings or other files: {', '.join(differing)} differ from what {path} "
-            "says (a file that was written again counts as another). Give another --output, or delete the folder."
+            "says (a file that was written again counts as another; `smec` is its version). Give another --output, or "
+            "delete the folder."
         )
 
 
+def _release(output: Path) -> None:
+    """Take the claim back where no stage is fitted yet, so that the folder serves again once the fault is repaired."""
+    if any(output.glob(f"*/{STAGE_FILE}")):
+        return
+    for folder in ("data", "embeddings"):
+        shutil.rmtree(output / folder, ignore_errors=True)
+    (output / NEGATIVES).unlink(missing_ok=True)
+    (output / "fit.json").unlink(missing_ok=True)
+
+
+def _require_files(request: Request) -> None:
+    for key in FILES:
+        path = getattr(request, key)
+        if path is not None and not path.is_file():
+            raise SmecError(f"The file {path} does not exist. Correct `--{key.replace('_', '-')}`.")
+
+
 def _state(path: Path) -> dict[str, Any]:
-    if not path.is_file():
-        raise SmecError(f"The file {path} does not exist. Correct the path.")
     state = path.stat()
     return {"path": str(path.resolve()), "bytes": state.st_size, "modified_ns": state.st_mtime_ns}
 
@@ -171,6 +197,13 @@ def _prepare(output: Path, spec: Mapping[str, Any], dataset: Mapping[str, Any]) 
     data, embeddings, negatives = output / "data", output / "embeddings", output / NEGATIVES
     if not (data / "manifest.json").exists():
         fetch.run({"dataset": dataset}, data)
+    manifest = reading.manifest(data)
+    queries = manifest["counts"]["queries"]
+    LOGGER.info(
+        "%d queries train, %d choose (validation), %d are held out (test): %s",
+        *(queries[name] for name in SPLITS),
+        manifest["split_rule"],
+    )
     store = StoreSettings().model_dump(mode="json")
     for role in ("queries", "corpus"):
         embed.run({"backbone": spec["backbone"], "role": role, **store}, data, embeddings / role)

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+import types
 from pathlib import Path
 
 import numpy as np
@@ -159,3 +160,24 @@ def test_a_training_job_that_is_stopped_leaves_nothing_half_written(workbench, t
     assert job.returncode == status
     assert "Traceback" not in told and (sent != signal.SIGINT or told.count("interrupted:") == 1)
     assert not output.parent.exists() or list(output.parent.iterdir()) == []
+
+
+def test_an_interruption_while_modules_load_is_one_line(monkeypatch, capsys):
+    def interrupted(_):
+        raise KeyboardInterrupt
+
+    loading = types.ModuleType("smec.cli")
+    loading.__getattr__ = interrupted
+    monkeypatch.setitem(sys.modules, "smec.cli", loading)
+    status, told = in_process(monkeypatch, capsys, "--help")
+    assert status == 130 and told.count("interrupted:") == 1
+
+
+@pytest.mark.parametrize("verb", ["fetch", "embed", "mine", "train", "evaluate", "table"])
+def test_a_missing_key_of_the_spec_is_named(monkeypatch, capsys, workbench, tmp_path, verb):
+    folders = {"--data": workbench.data, "--embeddings": workbench.embeddings, "--negatives": tmp_path / "none"}
+    taken = {"embed": 1, "mine": 2, "train": 3, "evaluate": 2}.get(verb, 0)
+    options = [part for pair in list(folders.items())[:taken] for part in pair]
+    files = [tmp_path / "file"] if verb in ("evaluate", "table") else []
+    status, told = in_process(monkeypatch, capsys, verb, "--spec", "{}", *options, "--output", tmp_path / "x", *files)
+    assert status == 1 and told.startswith("error: --spec lacks the key ") and told.count("\n") == 0

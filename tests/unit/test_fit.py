@@ -141,3 +141,54 @@ def test_command_line_prints_where_the_stages_are(files, tmp_path):
     outcome = CliRunner().invoke(app, ["fit", *paths, "--method", "pca", "--sizes", "8,4", "--output", str(tmp_path)])
     assert outcome.exit_code == 0, outcome.output
     assert outcome.stdout.split() == [str(tmp_path / "all/compressor.safetensors")]
+
+
+def test_the_same_command_works_once_the_fault_is_repaired(files, tmp_path):
+    vectors = np.load(files["corpus"])
+    broken = vectors.copy()
+    broken[7] = np.nan
+    np.save(tmp_path / "corpus.npy", broken)
+    asked = request(files | {"corpus": tmp_path / "corpus.npy"}, method="pca", options=())
+    with pytest.raises(SmecError, match="NaN"):
+        fit.run(asked, tmp_path / "fit")
+    assert not (tmp_path / "fit/fit.json").exists()
+    np.save(tmp_path / "corpus.npy", vectors)
+    assert fit.run(asked, tmp_path / "fit")[0].exists()
+
+
+def test_too_few_queries_to_choose_can_be_followed(files, tmp_path):
+    asked = request(files, method="pca", options=(), validation_fraction=1e-9)
+    with pytest.raises(SmecError, match=r"'validation' .* is empty.*`--validation-fraction`"):
+        fit.run(asked, tmp_path)
+    fit.run(request(files, method="pca", options=(), validation_fraction=0.3), tmp_path)
+    queries = json.loads((tmp_path / "data/manifest.json").read_text())["counts"]["queries"]
+    assert queries["test"] == 0 and queries["train"] + queries["validation"] == 80 and queries["validation"] > 12
+
+
+def test_what_trains_and_what_chooses_is_said(files, tmp_path, caplog):
+    with caplog.at_level("INFO"):
+        fit.run(request(files, method="pca", options=()), tmp_path)
+    assert "0 are held out (test)" in caplog.text
+
+
+def test_stages_of_two_versions_do_not_mix(files, tmp_path, monkeypatch):
+    asked = request(files, method="pca", options=())
+    fit.run(asked, tmp_path)
+    monkeypatch.setattr(fit, "source_hash", lambda *_: "another")
+    with pytest.raises(SmecError, match="smec differ from"):
+        fit.run(asked, tmp_path)
+
+
+def test_a_missing_file_names_the_option(files, tmp_path):
+    with pytest.raises(SmecError, match=r"nope\.npy does not exist\. Correct `--corpus`\."):
+        fit.run(request(files | {"corpus": tmp_path / "nope.npy"}), tmp_path / "fit")
+    with pytest.raises(SmecError, match=r"Correct `--query-ids`\."):
+        fit.run(request(files, query_ids=tmp_path / "ids.txt"), tmp_path / "fit")
+
+
+@pytest.mark.parametrize("option", [("--seed", "-1"), ("--validation-fraction", "1.5")])
+def test_options_out_of_range(files, tmp_path, option):
+    paths = [argument for key in files for argument in (f"--{key}", str(files[key]))]
+    outcome = CliRunner().invoke(app, ["fit", *paths, "--size", "4", "--output", str(tmp_path / "fit"), *option])
+    assert outcome.exit_code != 0 and not (tmp_path / "fit").exists()
+    assert outcome.exit_code == 2 or "validation_fraction" in str(outcome.exception)
