@@ -1,6 +1,8 @@
 """What many tests share: small planted data, and the guard against the network."""
 
+import ipaddress
 import os
+import socket
 
 os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # read when numpy and torch load; on tiny data threads only wait
@@ -42,6 +44,34 @@ def planted(queries=96, documents=160, width=32, signal=8, noise=1.0, negatives=
         validation=Judgements.from_triples(rows[: queries - cut], relevant[cut:], np.ones(queries - cut)),
         validation_negatives=hard[cut:].astype(np.int64),
     )
+
+
+def is_local(family, address):
+    """Whether a socket of that family and address stays on this machine."""
+    if family not in (socket.AF_INET, socket.AF_INET6):
+        return family == socket.AF_UNIX
+    host = address[0].partition("%")[0]
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def guarded(connect):
+    def connect_locally(self, address, *others):
+        if not is_local(self.family, address):
+            raise RuntimeError(f"a test may not use the network, and this one connects to {address!r}")
+        return connect(self, address, *others)
+
+    return connect_locally
+
+
+@pytest.fixture(scope="session", autouse=True)
+def no_network():
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("connect", "connect_ex"):
+            patch.setattr(socket.socket, name, guarded(getattr(socket.socket, name)))
+        yield
 
 
 @pytest.fixture(scope="session")
