@@ -151,12 +151,17 @@ def wait_until(condition, seconds=60):
 def test_a_training_job_that_is_stopped_leaves_nothing_half_written(workbench, tmp_path, sent, status):
     output = tmp_path / "run" / "compressor.safetensors"
     spec = workbench.spec("smec", 16, epochs=10**6)
-    command = [sys.executable, "-m", "smec", *workbench.command(spec, output)]
+    # A shell starts its background jobs with SIGINT ignored, and whatever runs these tests may be one.
+    listening = ["env", "--default-signal=INT"]
+    command = [*listening, sys.executable, "-m", "smec", *workbench.command(spec, output)]
     with subprocess.Popen(command, env=os.environ, stderr=subprocess.PIPE, text=True, start_new_session=True) as job:
-        wait_until(lambda: is_training(job))
-        time.sleep(1.0)
-        job.send_signal(sent)
-        told = job.communicate(timeout=60)[1]
+        try:
+            wait_until(lambda: is_training(job))
+            time.sleep(1.0)
+            job.send_signal(sent)
+            told = job.communicate(timeout=60)[1]
+        finally:
+            job.kill()
     assert job.returncode == status
     assert "Traceback" not in told and (sent != signal.SIGINT or told.count("interrupted:") == 1)
     assert not output.parent.exists() or list(output.parent.iterdir()) == []
