@@ -9,6 +9,8 @@ from typing import Any
 from smec import backbones
 from smec.backbones.base import BackboneSettings, RowEncoder
 from smec.datasets import reading
+from smec.errors import SmecError
+from smec.modality import mismatch
 from smec.progress import progress
 from smec.store_writer import StoreDtype, StoreWriter
 
@@ -35,8 +37,8 @@ def embed(
 ) -> None:
     """Write the store of one role of a dataset.
 
-    Texts are sorted by length within a shard: across shards nothing could be resumed, and from a few thousand rows on
-    it would save no padding. Shards that are whole and of the same key are kept; a finished store is left as it is.
+    Texts are sorted by length within a shard (across shards nothing could be resumed, and from a few thousand rows on
+    it would save no padding). Shards that are whole and of the same key are kept; a finished store is left as it is.
 
     Args:
         dataset_folder: a prepared dataset.
@@ -47,11 +49,15 @@ def embed(
         dtype: float32, or float16 for half the disk space.
 
     Raises:
-        SmecError: the dataset or the model is missing, a vector is unusable, or the disk is full.
+        SmecError: the dataset or the model is missing, the backbone does not take what the role holds, a vector is
+            unusable, or the disk is full.
     """
     checked = settings if isinstance(settings, BackboneSettings) else backbones.parse(settings)
     folder = Path(dataset_folder)
     key = expected_key(folder, checked, role)
+    told = mismatch(role, reading.modality(folder, role), checked.encodes)
+    if told:
+        raise SmecError(f"The dataset {folder} {told}")
     backbone = backbones.load(checked)
     rows = backbone.rows(folder, role)
     writer = StoreWriter(

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from smec.errors import SmecError
+from smec.modality import Modality
 from smec.settings import Settings
 
 LARGE = 2.0**60
@@ -18,7 +19,10 @@ class BackboneSettings(Settings):
     """Settings that every kind of backbone has."""
 
     reads_vectors: ClassVar[bool] = False
-    """True where vectors come with the dataset, False where its text is encoded."""
+    """True where vectors come with the dataset, False where they are computed."""
+
+    encodes: ClassVar[frozenset[Modality]] = frozenset({"text"})
+    """What may be on a side of a dataset."""
 
     dim: int = Field(ge=1, description="Length of a vector; known before the backbone is loaded, checked when it is.")
 
@@ -28,6 +32,10 @@ class BackboneSettings(Settings):
         It is known without loading a model, so that a later step can check a store of another machine.
         """
         raise NotImplementedError
+
+    def files(self) -> tuple[Path, ...]:
+        """Return local files that must exist before the backbone is loaded; a step of the workflow may make them."""
+        return ()
 
 
 class RowEncoder(Protocol):
@@ -60,7 +68,7 @@ class Backbone(Protocol):
         """Return the encoder of one role of the dataset that is prepared in `folder`.
 
         Raises:
-            SmecError: the dataset has not what the backbone needs (texts or vectors).
+            SmecError: the dataset has not what the backbone needs (texts, images or vectors).
         """
         ...
 

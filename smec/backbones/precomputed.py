@@ -12,12 +12,14 @@ from smec.backbones.base import BackboneSettings, check_dim, unit_rows
 from smec.datasets import reading
 from smec.errors import SmecError
 from smec.files import sha256_of_file
+from smec.modality import Modality
 
 
 class PrecomputedSettings(BackboneSettings):
     """The vectors that a dataset brings along."""
 
     reads_vectors: ClassVar[bool] = True
+    encodes: ClassVar[frozenset[Modality]] = frozenset({"vectors"})
     kind: Literal["precomputed"] = Field(default="precomputed", description="Vectors of a dataset of kind `arrays`.")
 
     def declared(self, role: str) -> dict[str, Any]:

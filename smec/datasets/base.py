@@ -1,10 +1,13 @@
 """What every dataset yields, and how it is checked and written: the same five files for each kind.
 
-    {folder}/corpus.parquet    id, text (or source_row, where the set brings vectors and no text)
-    {folder}/queries.parquet   the same columns
+    {folder}/corpus.parquet    id, and what a document is: see below
+    {folder}/queries.parquet   id, and what a query is; the two may differ, as with captions and images
     {folder}/qrels.parquet     query_id, corpus_id, relevance (int32)
     {folder}/split.parquet     query_id, split (train, validation or test)
     {folder}/manifest.json     kind, settings, counts, split rule, exclude_self, sha256 of the four files
+
+What a row is: `text`; or `file` (path below the folder that the manifest names under `images`) and `sha256` of that
+file; or `image` (a stored image file, such as a small PNG); or `source_row` (row of a file of vectors).
 
 Rows of corpus and queries ascend by id, so that a row number is also a rank by id.
 """
@@ -22,6 +25,7 @@ from pydantic import Field, model_validator
 from smec.datasets.splits import SPLITS, TEST
 from smec.errors import SmecError
 from smec.files import atomic_path, sha256_of_file, write_json
+from smec.modality import Modality
 from smec.settings import Settings
 
 ROW_GROUP_ROWS = 8192
@@ -55,6 +59,14 @@ class DatasetSettings(Settings):
         "has training judgements of its own. The workflow needs a share above 0; `smec fit` uses 0.",
     )
 
+    def modality(self, role: str) -> Modality:
+        """Return what `role` (corpus or queries) of the set holds; known before anything is read."""
+        return "vectors" if self.brings_vectors else "text"
+
+    def sources(self) -> tuple[Path, ...]:
+        """Return the files, and folders with all their files, that the set is built from: an edit builds it anew."""
+        return tuple(value for _, value in self if isinstance(value, Path))
+
     @model_validator(mode="after")
     def _leaves_queries_to_train_on(self) -> "DatasetSettings":
         if self.validation_fraction + self.test_fraction >= 1:
@@ -68,8 +80,9 @@ class Dataset:
 
     Attributes:
         source: where it came from, for error messages.
-        corpus: columns id (string) and text (large_string), or id and source_row (int64).
-        queries: the same columns.
+        corpus: columns id (string) and text (large_string), or file and sha256 (string), or image (large_binary), or
+            source_row (int64).
+        queries: the same columns, or another of these choices.
         qrels: columns query_id (string), corpus_id (string), relevance (int32).
         split: the split of each judged query id.
         split_rule: one sentence that says how the splits were made.

@@ -1,4 +1,4 @@
-"""Reading a prepared dataset: ids, texts, judgements and the manifest. Needs pyarrow and numpy only."""
+"""Reading a prepared dataset: ids, texts, images, judgements and the manifest. Needs pyarrow and numpy only."""
 
 from pathlib import Path
 from typing import Any, Literal
@@ -9,13 +9,16 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from smec.datasets.images import Image
 from smec.datasets.splits import SPLITS
 from smec.errors import SmecError, nearest_name
 from smec.files import read_json, sha256_of_json
 from smec.judgements import Judgements
+from smec.modality import Modality
 
 Role = Literal["corpus", "queries"]
 ROLES = ("corpus", "queries")
+COLUMNS: dict[Modality, set[str]] = {"text": {"text"}, "image": {"file", "image"}, "vectors": {"source_row"}}
 
 
 def manifest(folder: str | Path) -> dict[str, Any]:
@@ -44,17 +47,48 @@ def texts(folder: str | Path, role: str, start: int = 0, stop: int | None = None
     """Return the texts of the rows `start:stop`, in the order of the ids; only these rows are read.
 
     Raises:
-        SmecError: the dataset brings vectors and has no text.
+        SmecError: the dataset has vectors or images in that role, and no text.
     """
     found: list[str] = _column(folder, role, "text", start, stop).to_pylist()
     return found
+
+
+def modality(folder: str | Path, role: str) -> Modality:
+    """Return what the rows of the corpus or the queries are.
+
+    Raises:
+        SmecError: the folder holds no prepared dataset, or the file has none of the known columns.
+    """
+    with _file(folder, _known(role)) as file:
+        names = set(file.schema_arrow.names)
+    for held, columns in COLUMNS.items():
+        if names & columns:
+            return held
+    raise SmecError(f"{Path(folder) / role}.parquet has none of the columns of a dataset. Prepare the set again.")
+
+
+def images(folder: str | Path, role: str, start: int = 0, stop: int | None = None) -> list[Image]:
+    """Return the images of the rows `start:stop`, in the order of the ids, not yet read.
+
+    Raises:
+        SmecError: the dataset holds no images in that role.
+    """
+    with _file(folder, _known(role)) as file:
+        stored = "image" in file.schema_arrow.names
+    if stored:
+        names, contents = ids(folder, role, start, stop), _column(folder, role, "image", start, stop).to_pylist()
+        return [Image(name, content=content) for name, content in zip(names, contents, strict=True)]
+    files = _column(folder, role, "file", start, stop).to_pylist()
+    root = Path(manifest(folder)["images"][role])
+    hashes = _column(folder, role, "sha256", start, stop).to_pylist()
+    return [Image(file, path=root / file, sha256=sha256) for file, sha256 in zip(files, hashes, strict=True)]
 
 
 def source_rows(folder: str | Path, role: str, start: int = 0, stop: int | None = None) -> NDArray[np.int64]:
     """Return int64 (n,): the rows of the vector file that belong to the rows `start:stop`, in the order of the ids.
 
     Raises:
-        SmecError: the dataset has texts and brings no vectors.
+        SmecError: the dataset brings no vectors.
     """
     return _numbers(_column(folder, role, "source_row", start, stop)).astype(np.int64)
 
@@ -111,8 +145,8 @@ def _column(folder: str | Path, role: str, column: str, start: int, stop: int | 
     with _file(folder, _known(role)) as file:
         if column not in file.schema_arrow.names:
             raise SmecError(
-                f"{Path(folder) / role}.parquet has no column {column!r}. A set with texts needs a backbone that "
-                "encodes texts, a set of kind 'arrays' needs the backbone 'precomputed'."
+                f"{Path(folder) / role}.parquet has no column {column!r}. A set with texts or images needs a backbone "
+                "that encodes them, a set of kind 'arrays' needs the backbone 'precomputed'."
             )
         total = file.metadata.num_rows
         first, last, _ = slice(start, stop).indices(total)
