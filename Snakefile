@@ -13,6 +13,7 @@ include: "workflow/rules/data.smk"
 include: "workflow/rules/embed.smk"
 include: "workflow/rules/train.smk"
 include: "workflow/rules/evaluate.smk"
+include: "workflow/rules/analyse.smk"
 include: "workflow/rules/report.smk"
 
 
@@ -23,7 +24,8 @@ wildcard_constraints:
     seed=r"\d+",
     stage=r"dim\d+|all",
     role="corpus|queries",
-    view="|".join(CONFIG.views) or "none",
+    view=one_of(CONFIG.views),
+    study=one_of(CONFIG.studies),
 
 
 rule all:

@@ -79,16 +79,18 @@ def mine(spec: Spec, data: Data, embeddings: Embeddings, output: Output) -> None
 @app.command()
 def train(
     spec: Spec,
-    data: Data,
-    embeddings: Embeddings,
-    negatives: Annotated[Path, typer.Option(help="Mined hard negatives.")],
+    data: Annotated[list[Path], typer.Option(help="Folder of the dataset; several are trained on together.")],
+    embeddings: Annotated[list[Path], typer.Option(help="Folder of its stores `queries` and `corpus`, in that order.")],
+    negatives: Annotated[list[Path], typer.Option(help="Its mined hard negatives, in that order.")],
     output: Annotated[Path, typer.Option(help="compressor.safetensors; record.json is written beside it.")],
     previous: Annotated[Path | None, typer.Option(help="Stage file before this one in a chain.")] = None,
 ) -> None:
     """Fit one stage of a method."""
     from smec.jobs import train as job
 
-    job.run(_parsed(spec), data, embeddings, negatives, previous, output)
+    if not len(data) == len(embeddings) == len(negatives):
+        raise SmecError("Give --data, --embeddings and --negatives once for each dataset to train on.")
+    job.run(_parsed(spec), list(map(job.Source, data, embeddings, negatives)), previous, output)
 
 
 @app.command()
@@ -182,6 +184,30 @@ def figure(
     from smec.jobs import figure as job
 
     job.run(table, output)
+
+
+@app.command()
+def analyse(
+    spec: Spec,
+    output: Annotated[Path, typer.Option(help="The .csv file of what was measured.")],
+    results: Annotated[Path, typer.Option(help="Folder of the results.")] = Path("results"),
+) -> None:
+    """Measure what a study asks."""
+    from smec.jobs import analyse as job
+
+    job.run(_parsed(spec), results, output)
+
+
+@app.command()
+def render(
+    spec: Spec,
+    measured: Annotated[Path, typer.Argument(help="The .csv file that `analyse` has written.")],
+    output: Annotated[Path, typer.Option(help="Folder of the results: tables, figures and numbers go below it.")],
+) -> None:
+    """Write table, figure and numbers of a study."""
+    from smec.jobs import render as job
+
+    job.run(_parsed(spec), measured, output)
 
 
 @app.command()

@@ -1,22 +1,17 @@
 """The configuration of the workflow: every key, its default, and what must agree before anything runs."""
 
-from collections.abc import Callable, Mapping
-from pathlib import Path
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from smec import backbones, datasets
-from smec.backbones.model_files import is_hub_id, model_folder
 from smec.compressors import method_named
 from smec.errors import SmecError, nearest_name
+from smec.runs import RunName, parse
 from smec.settings import Distinct, Named, NonEmpty, Settings, validated
 
 RESERVED = "average"
 """What the tables call the mean over all datasets."""
-
-MINED = ("hard_negatives", "negative_pool")
-"""Options that count mined negatives."""
 
 Seed = Annotated[int, Field(ge=0)]
 
@@ -29,6 +24,7 @@ class Experiment(Settings):
     sizes: NonEmpty[int] = Field(
         description="Numbers of dimensions, decreasing; the first may be the backbone's own width."
     )
+    main: bool = Field(True, description="Whether views and studies that name no datasets include this one.")
 
     @field_validator("sizes")
     @classmethod
@@ -42,13 +38,14 @@ class View(Settings):
     """A table and a figure: which methods are set beside each other."""
 
     title: str = Field(description="Heading of the table and the figure.")
-    methods: Distinct[str] = Field(description="Keys of `methods`, in the order of the rows.")
-    reference: str | None = Field(None, description="Method that is tested against the best of the others.")
+    methods: Distinct[str] = Field(description="Names of runs, in the order of the rows.")
+    tested: str | None = Field(None, description="Run that is tested against the best of the others.")
+    datasets: Distinct[str] | None = Field(None, description="Datasets to show; null: those of all main experiments.")
 
     @model_validator(mode="after")
-    def _reference_is_shown(self) -> "View":
-        if self.reference is not None and self.reference not in self.methods:
-            raise ValueError(f"the reference {self.reference!r} is not among the methods of the view")
+    def _tested_is_shown(self) -> "View":
+        if self.tested is not None and self.tested not in self.methods:
+            raise ValueError(f"the tested run {self.tested!r} is not among the methods of the view")
         return self
 
 
@@ -72,7 +69,10 @@ class Config(Settings):
         default_factory=dict, description="Options for every learned method unless it sets its own: the shared budget."
     )
     seeds: Distinct[Seed] = Field((0, 1, 2), description="Seeds of the methods that depend on one.")
-    views: Named[View] = Field(default_factory=dict, description="Tables and figures by name.")
+    views: Named[View] = Field(default_factory=dict, description="Tables and figures of quality over sizes, by name.")
+    studies: Named[dict[str, Any]] = Field(
+        default_factory=dict, description="Ablations and analyses by name; `kind` says which."
+    )
     store: StoreSettings = StoreSettings()
     mined_negatives: int = Field(20, ge=0, description="Hard negatives mined per training query.")
     max_training_documents: int = Field(
@@ -94,9 +94,8 @@ class Config(Settings):
         for experiment in self.experiments:
             _require(experiment.dataset, self.datasets, "dataset", "datasets")
             _require(experiment.backbone, self.backbones, "backbone", "backbones")
-        for name, view in self.views.items():
-            for method in view.methods:
-                _require(method, self.methods, "method", f"methods (asked for by views.{name})")
+        for name in self.views.keys() & self.studies.keys():
+            raise ValueError(f"{name!r} names a view and a study; their tables would overwrite each other")
         return self
 
     @model_validator(mode="after")
@@ -106,26 +105,68 @@ class Config(Settings):
             raise ValueError("two experiments share a dataset and a backbone; give each pair once, with all its sizes")
         return self
 
+    def run(self, name: str) -> RunName:
+        """Take a run name apart and return it with every changed option as the method resolves it.
+
+        Raises:
+            SmecError: the entry or a dataset is unknown, or an option is unknown or out of range.
+        """
+        found = parse(name)
+        if found.entry not in self.methods:
+            raise SmecError(f"There is no method {found.entry!r} in methods. {nearest_name(found.entry, self.methods)}")
+        for dataset in found.data:
+            if dataset not in self.datasets:
+                raise SmecError(f"{name!r}: no dataset {dataset!r} in datasets. {nearest_name(dataset, self.datasets)}")
+        resolved = self._resolved(found)
+        return RunName(found.entry, {key: resolved[key] for key in found.changes}, found.labels, found.data)
+
+    def canonical(self, name: str) -> str:
+        """Return the one name of a run: that of an entry where its options are those of the entry.
+
+        So `smec,memory_size=5000` is `smec` where 5000 is the default, and is trained once.
+        """
+        found = self.run(name)
+        if found.changes:
+            method, options = self.method_of(name), self._resolved(found)
+            same = [entry for entry in self.methods if self.method_of(entry) == method]
+            equal = [entry for entry in same if self._resolved(RunName(entry)) == options]
+            if equal:
+                found = RunName(equal[0], {}, found.labels, found.data)
+        return str(found)
+
     def method_of(self, run: str) -> str:
-        """Return the name of the method behind an entry of `methods`."""
-        return str(self.methods[run].get("method", run))
+        """Return the name of the method behind a run."""
+        entry = parse(run).entry
+        return str(self.methods[entry].get("method", entry))
 
     def options_of(self, run: str) -> dict[str, Any]:
-        """Return the resolved options of an entry of `methods`, every default filled in.
+        """Return the resolved options of a run, every default filled in.
 
-        The shared `training` values apply where the method has such an option; the entry's own values win.
+        The shared `training` values apply where the method has such an option; those of the entry win over them, and
+        those of the run's name over both.
 
         Raises:
             SmecError: the method is unknown, or an option is unknown or out of range.
         """
-        model = method_named(self.method_of(run)).Options
-        shared = {key: value for key, value in self.training.items() if key in model.model_fields}
-        own = {key: value for key, value in self.methods[run].items() if key != "method"}
-        return validated(model, shared | own, f"methods.{run} in the configuration").model_dump(mode="json")
+        return self._resolved(parse(run))
 
-    def seeds_of(self, run: str) -> tuple[int, ...]:
+    def _resolved(self, run: RunName) -> dict[str, Any]:
+        model = method_named(self.method_of(run.entry)).Options
+        shared = {key: value for key, value in self.training.items() if key in model.model_fields}
+        own = {key: value for key, value in self.methods[run.entry].items() if key != "method"}
+        where = f"The run {run}" if run.changes else f"methods.{run.entry} in the configuration"
+        return validated(model, shared | own | dict(run.changes), where).model_dump(mode="json")
+
+    def seeds_of(self, run: str, seeds: tuple[int, ...] | None = None) -> tuple[int, ...]:
         """Return the seeds to run; one is enough for a method that does not depend on it."""
-        return self.seeds if method_named(self.method_of(run)).seeded else self.seeds[:1]
+        wanted = seeds or self.seeds
+        return wanted if method_named(self.method_of(run)).seeded else self.seeds[:1]
+
+    def experiments_of(self, names: tuple[str, ...] | None) -> tuple[Experiment, ...]:
+        """Return the experiments on the named datasets; None: all main ones."""
+        if names is None:
+            return tuple(e for e in self.experiments if e.main)
+        return tuple(e for name in names for e in self.experiments if e.dataset == name)
 
     def experiment(self, dataset: str, backbone: str) -> Experiment:
         """Return the experiment of that pair."""
@@ -138,104 +179,11 @@ def load(values: Mapping[str, Any]) -> Config:
     Raises:
         SmecError: names the key at fault, what was given and the nearest valid name.
     """
+    from smec.config_checks import check
+
     config = validated(Config, values, "The configuration")
-    for name, settings in config.datasets.items():
-        _within(f"datasets.{name}", datasets.parse, settings)
-    for name, settings in config.backbones.items():
-        _within(f"backbones.{name}", backbones.parse, settings)
-    for experiment in config.experiments:
-        _check_sources(config, experiment.dataset)
-        _check_model(config, experiment.backbone)
-        _check_pair(config, experiment)
-        _check_sizes(config, experiment)
-    for name in config.methods:
-        _check_mined(config, name)
-    _check_shared(config)
+    check(config)
     return config
-
-
-def _check_sources(config: Config, dataset: str) -> None:
-    settings = datasets.parse(config.datasets[dataset])
-    if not settings.test_fraction:
-        raise SmecError(
-            f"datasets.{dataset}.test_fraction in the configuration is 0, so no query would be left to score on. Give "
-            "a share above 0; it is unused where the set has test judgements of its own."
-        )
-    for key, value in settings:
-        if isinstance(value, Path) and not value.exists():
-            raise SmecError(
-                f"datasets.{dataset}.{key} in the configuration names {value}, which does not exist. Correct the path "
-                "(it is relative to the folder where the workflow runs), or put the data there."
-            )
-
-
-def _check_model(config: Config, backbone: str) -> None:
-    model = getattr(backbones.parse(config.backbones[backbone]), "model", None)
-    if isinstance(model, str) and not is_hub_id(model):
-        try:
-            model_folder(model)
-        except SmecError as error:
-            raise SmecError(f"backbones.{backbone}.model: {error}") from error
-
-
-def _check_pair(config: Config, experiment: Experiment) -> None:
-    dataset, backbone = (
-        datasets.parse(config.datasets[experiment.dataset]),
-        backbones.parse(config.backbones[experiment.backbone]),
-    )
-    if dataset.brings_vectors == backbone.reads_vectors:
-        return
-    pair = (
-        f"The experiment on {experiment.dataset} with {experiment.backbone} cannot run: datasets.{experiment.dataset}"
-    )
-    if dataset.brings_vectors:
-        told = "brings vectors and no text, which the backbone would encode. Use a backbone of kind 'precomputed'."
-    else:
-        told = "brings no vectors, which the backbone would read. Use a backbone that encodes text."
-    raise SmecError(f"{pair} {told}")
-
-
-def _check_mined(config: Config, run: str) -> None:
-    options = config.options_of(run)
-    for key in MINED:
-        given = "methods." + run if key in config.methods[run] else "training" if key in config.training else None
-        asked = options.get(key, 0)
-        # A pool is cut to what is mined, so its default may exceed a lowered number; what is set must be had.
-        if asked > config.mined_negatives and (given or key == "hard_negatives"):
-            place = f"{given}.{key}" if given else f"The default of methods.{run}.{key}"
-            raise SmecError(
-                f"{place} is {asked}, but only {config.mined_negatives} negatives are mined per query. Set "
-                f"mined_negatives to {asked} or more, or lower {key}."
-            )
-
-
-def _check_sizes(config: Config, experiment: Experiment) -> None:
-    where = f"backbones.{experiment.backbone}"
-    width = backbones.parse(config.backbones[experiment.backbone]).dim
-    if experiment.sizes[0] > width:
-        raise SmecError(
-            f"The experiment on {experiment.dataset} asks for {experiment.sizes[0]} dimensions, but {where} has "
-            f"{width}. Remove the sizes above the backbone's width."
-        )
-    if experiment.sizes == (width,):
-        raise SmecError(
-            f"The experiment on {experiment.dataset} asks for {width} dimensions only, the width of {where}, so there "
-            "is nothing to compress. Add smaller sizes."
-        )
-
-
-def _check_shared(config: Config) -> None:
-    known = {key for name in config.methods for key in method_named(config.method_of(name)).Options.model_fields}
-    for key in config.training:
-        if key not in known:
-            raise SmecError(f"training.{key} is an option of no configured method. {nearest_name(key, known)}")
-
-
-def _within(where: str, parse: Callable[[Mapping[str, Any]], Settings], values: Mapping[str, Any]) -> None:
-    try:
-        parse(values)
-    except SmecError as error:
-        raise SmecError(f"{where}: {error}") from error
 
 
 def _require(name: str, known: Mapping[str, Any], what: str, where: str) -> None:

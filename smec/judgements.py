@@ -43,3 +43,16 @@ class Judgements:
         keep = self.relevance > 0
         queries = np.repeat(self.query_rows, np.diff(self.offsets))
         return Judgements.from_triples(queries[keep], self.corpus_rows[keep], self.relevance[keep])
+
+    def take(self, places: NDArray[np.int64]) -> "Judgements":
+        """Return the judgements of the queries at `places`, int64 (k,), in that order, as rows 0 ... k - 1."""
+        counts = np.diff(self.offsets)[places]
+        offsets = np.concatenate(([0], np.cumsum(counts))).astype(np.int64)
+        owner = np.repeat(np.arange(len(places)), counts)
+        kept = np.arange(len(owner)) - offsets[owner] + self.offsets[places][owner]
+        return Judgements(
+            query_rows=np.arange(len(places), dtype=np.int64),
+            offsets=offsets,
+            corpus_rows=self.corpus_rows[kept],
+            relevance=self.relevance[kept],
+        )

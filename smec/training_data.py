@@ -78,16 +78,13 @@ class TrainingData:
     def labelled_sample(self, count: int) -> "TrainingData":
         """Return the same data validated on the first `count` training and validation queries, for untrained maps."""
         whole = self.merged()
-        kept = min(count, len(whole.queries))
-        end = whole.positives.offsets[kept]
-        sample = Judgements(
-            query_rows=whole.positives.query_rows[:kept],
-            offsets=whole.positives.offsets[: kept + 1],
-            corpus_rows=whole.positives.corpus_rows[:end],
-            relevance=whole.positives.relevance[:end],
+        kept = np.arange(min(count, len(whole.queries)))
+        return replace(
+            self,
+            validation_queries=whole.queries[kept],
+            validation=whole.positives.take(kept),
+            validation_excluded=None if whole.excluded is None else whole.excluded[kept],
         )
-        excluded = None if whole.excluded is None else whole.excluded[:kept]
-        return replace(self, validation_queries=whole.queries[:kept], validation=sample, validation_excluded=excluded)
 
 
 def collect(

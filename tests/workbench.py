@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from smec.jobs import embed, fetch, mine
+from smec.jobs.train import Source
 from tests.conftest import planted
 from tests.fitting import options_of
 
@@ -25,7 +26,11 @@ class Workbench:
     def spec(self, method, size=None, sizes=(32, 16, 8), seed=0, **own):
         options = options_of(method, **own).model_dump(mode="json")
         spec = {"method": method, "backbone": BACKBONE, "options": options, "sizes": list(sizes), "size": size}
-        return spec | {"seed": seed, "max_documents": 1000}
+        return spec | {"seed": seed, "max_documents": 1000, "labels": 1.0}
+
+    @property
+    def source(self):
+        return Source(self.data, self.embeddings, self.negatives)
 
     def inputs(self):
         return {"data": self.data, "embeddings": self.embeddings}

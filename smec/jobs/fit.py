@@ -89,6 +89,7 @@ def run(request: Request, output: Path) -> list[Path]:
         "sizes": sizes,
         "seed": request.seed,
         "max_documents": _default("max_training_documents"),
+        "labels": 1.0,
     }
     _claim(output, spec, dataset)
     try:
@@ -216,13 +217,14 @@ def _prepare(output: Path, spec: Mapping[str, Any], dataset: Mapping[str, Any]) 
 
 def _stages(method: Method, output: Path, spec: Mapping[str, Any], width: int) -> list[Path]:
     files: list[Path] = []
+    source = train.Source(output / "data", output / "embeddings", output / NEGATIVES)
     for name in stage_names(method.schedule, spec["sizes"], width):
         file = output / name / STAGE_FILE
         previous = files[-1] if files and method.schedule == "chain" else None
         if not (file.exists() and file.with_name("record.json").exists()):
             LOGGER.info("fitting %s %s", method.name, name)
             stage = {**spec, "size": None if name == "all" else int(name.removeprefix("dim"))}
-            train.run(stage, output / "data", output / "embeddings", output / NEGATIVES, previous, file)
+            train.run(stage, [source], previous, file)
         files.append(file)
     return files
 

@@ -13,15 +13,16 @@ def run(spec: Mapping[str, Any], scores: Sequence[Path], output: Path) -> None:
     """Write `output` + .csv, .md and .tex.
 
     Args:
-        spec: `title`, `methods` (names in the order of the rows), `reference` (the tested method or None), `widths`
-            (of each backbone).
+        spec: `title`, `rows` (name and label of each run, in order), `tested` (the tested run or None), `widths` (of
+            each backbone).
         scores: per-query score files of all methods, seeds and experiments.
         output: path without suffix.
     """
+    names = [name for name, _ in spec["rows"]]
     view = View(
-        rows=tuple((name, name.replace("_", " ")) for name in spec["methods"]),
-        tested=spec["reference"],
-        reference="truncation" if "truncation" in spec["methods"] else None,
+        rows=tuple((name, label) for name, label in spec["rows"]),
+        tested=spec["tested"],
+        reference="truncation" if "truncation" in names else None,
         widths=spec["widths"],
     )
     write_tables(summarise(read_scores(scores), view), output, spec["title"])

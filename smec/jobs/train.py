@@ -6,7 +6,8 @@ import platform
 import resource
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,8 @@ from smec.compressors import method_named
 from smec.datasets import reading
 from smec.files import sha256_of_file, sha256_of_json, write_json
 from smec.jobs.stores import open_stores
+from smec.joint_data import join
+from smec.label_subset import label_subset
 from smec.method import FitJob, Stage
 from smec.self_retrieval import excluded_rows
 from smec.settings import validated
@@ -27,30 +30,45 @@ LOGGER = logging.getLogger(__name__)
 RECORDED_PACKAGES = ("numpy", "safetensors", "smec", "torch")
 
 
-def run(
-    spec: Mapping[str, Any], data: Path, embeddings: Path, negatives: Path, previous: Path | None, output: Path
-) -> None:
+@dataclass(frozen=True)
+class Source:
+    """A dataset to train on.
+
+    Attributes:
+        data: folder of the dataset.
+        embeddings: folder that holds the stores `queries` and `corpus`.
+        negatives: mined negatives of its training and validation queries.
+    """
+
+    data: Path
+    embeddings: Path
+    negatives: Path
+
+
+def run(spec: Mapping[str, Any], sources: Sequence[Source], previous: Path | None, output: Path) -> None:
     """Fit a stage and write `compressor.safetensors` and `record.json` to the folder of `output`.
 
     Args:
-        spec: `method`, `backbone` settings, resolved `options`, `sizes`, `size` (None for all at once), `seed` and
-            `max_documents`.
-        data: folder of the dataset.
-        embeddings: folder that holds the stores `queries` and `corpus`.
-        negatives: mined negatives of the training queries.
+        spec: `method`, `backbone` settings, resolved `options`, `sizes`, `size` (None for all at once), `seed`,
+            `max_documents` of each dataset, and `labels`, the share of the labelled queries that may be used.
+        sources: the datasets to train on; one, unless several are trained on together.
         previous: the stage file before this one in a chain.
         output: path of `compressor.safetensors`.
     """
     began = time.perf_counter()
     method = method_named(spec["method"])
+    read = [
+        training_data(source.data, source.embeddings, spec["backbone"], source.negatives, spec["max_documents"])
+        for source in sources
+    ]
     job = FitJob(
-        data=training_data(data, embeddings, spec["backbone"], negatives, spec["max_documents"]),
+        data=label_subset(join(read), spec["labels"], spec["seed"]),
         sizes=tuple(spec["sizes"]),
         size=spec["size"],
         options=validated(method.Options, spec["options"], f"The options of {spec['method']}"),
         seed=spec["seed"],
         previous=None if previous is None else Stage.load(previous),
-        checkpoint=_checkpoint(spec, data, embeddings, negatives, previous, output),
+        checkpoint=_checkpoint(spec, sources, previous, output),
     )
     fitted = method.fit(job)
     for warning in fitted.record.get("warnings", []):
@@ -84,12 +102,12 @@ def training_data(
     )
 
 
-def _checkpoint(
-    spec: Mapping[str, Any], data: Path, embeddings: Path, negatives: Path, previous: Path | None, output: Path
-) -> Path:
+def _checkpoint(spec: Mapping[str, Any], sources: Sequence[Source], previous: Path | None, output: Path) -> Path:
     """Name the checkpoint after all that the stage depends on; those of a job that has changed since are removed."""
-    files = [negatives, *([] if previous is None else [previous])]
-    files += [folder / "manifest.json" for folder in (data, embeddings / "queries", embeddings / "corpus")]
+    files = [] if previous is None else [previous]
+    for source in sources:
+        folders = (source.data, source.embeddings / "queries", source.embeddings / "corpus")
+        files += [source.negatives, *(folder / "manifest.json" for folder in folders)]
     depends = {
         "spec": dict(spec),
         "files": [sha256_of_file(file) for file in files],

@@ -37,13 +37,21 @@ def write_figure(summary: pd.DataFrame, stem: Path) -> list[Path]:
     """
     from matplotlib import rc_context
 
-    paths = []
     with rc_context(style.PARAMETERS):
-        figure = draw(summary)
-        for kind, metadata in NO_DATES.items():
-            paths.append(stem.with_name(f"{stem.name}.{kind}"))
-            with atomic_path(paths[-1]) as temporary:
-                figure.savefig(temporary, format=kind, metadata=metadata)
+        return save_figure(draw(summary), stem)
+
+
+def save_figure(figure: "Figure", stem: Path) -> list[Path]:
+    """Write `stem`.pdf and `stem`.png, each whole or not at all, and return their paths; equal figures, equal bytes.
+
+    Raises:
+        SmecError: the disk is full or the folder cannot be written.
+    """
+    paths = []
+    for kind, metadata in NO_DATES.items():
+        paths.append(stem.with_name(f"{stem.name}.{kind}"))
+        with atomic_path(paths[-1]) as temporary:
+            figure.savefig(temporary, format=kind, metadata=metadata)
     return paths
 
 

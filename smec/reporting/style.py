@@ -81,7 +81,7 @@ OTHER_DASHES = (DASHED, DASHDOT, LOOSE, DOTTED)
 
 def style_of(run: str) -> Style:
     """Return the style of a run by its name alone."""
-    bases = [name for name in STYLES if run == name or run.startswith(f"{name}_")]
+    bases = [name for name in STYLES if run == name or run.startswith((f"{name}_", f"{name},"))]
     if bases:
         return STYLES[max(bases, key=len)]
     digest = hashlib.sha256(run.encode()).digest()

@@ -67,7 +67,7 @@ def latex(summary: pd.DataFrame, title: str, label: str) -> str:
     parts = []
     for dataset, backbone, block in sections(summary):
         cells = grid(block, bold=r"\textbf{{{}}}", interval=r" {{\scriptsize [{}, {}]}}", mark=r"$^\dagger$")
-        cells = cells.rename(index=_escaped)
+        cells = cells.rename(index=escaped)
         cells.index.name, cells.columns.name = None, "method"
         parts.append(
             cells.style.to_latex(
@@ -75,7 +75,7 @@ def latex(summary: pd.DataFrame, title: str, label: str) -> str:
                 column_format="l" + "r" * cells.shape[1],
                 position="t",
                 position_float="centering",
-                caption=_escaped(f"{title}: {dataset}, {backbone}. {caption(block)}"),
+                caption=escaped(f"{title}: {dataset}, {backbone}. {caption(block)}"),
                 label=f"tab:{label}:{dataset}:{backbone}",
             )
         )
@@ -133,5 +133,6 @@ def _marked(block: pd.DataFrame) -> set[tuple[str, int]]:
     return {(row["method"] if row["difference"] > 0 else row["rival"], row["dim"]) for row in found}
 
 
-def _escaped(text: str) -> str:
+def escaped(text: str) -> str:
+    """Return text as LaTeX takes it."""
     return text.translate(LATEX_ESCAPES)

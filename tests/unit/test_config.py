@@ -20,7 +20,7 @@ GOOD = {
     "training": {"epochs": 7, "alpha": 0.3},
     "methods": {"truncation": {}, "smec": {}, "cool": {"method": "smec", "epochs": 3}, "mrl": {}},
     "seeds": [5, 6],
-    "views": {"all": {"title": "All", "methods": ["truncation", "smec"], "reference": "smec"}},
+    "views": {"all": {"title": "All", "methods": ["truncation", "smec"], "tested": "smec"}},
 }
 
 
@@ -110,8 +110,8 @@ def test_the_full_width_alone_is_refused():
         (("datasets", "docs", "kind"), "pydoc", r"datasets\.docs: The dataset kind 'pydoc' is unknown\. .*'pydocs'"),
         (("datasets", "docs"), {}, r"datasets\.docs: The dataset kind '' is unknown\. Known names: .*pydocs"),
         (("backbones", "minilm", "kind"), "precomputd", r"backbones\.minilm: The backbone kind .*'precomputed'"),
-        (("views", "all", "methods"), ["smec", "smecc"], r"no method 'smecc' in methods \(asked for by views\.all\)"),
-        (("views", "all", "reference"), "mrl", r"reference 'mrl' is not among the methods of the view"),
+        (("views", "all", "methods"), ["smec", "smecc"], r"views\.all .*no method 'smecc' in methods\. Did you mean"),
+        (("views", "all", "tested"), "mrl", r"tested run 'mrl' is not among the methods of the view"),
     ],
 )
 def test_an_unknown_name_is_told_with_the_nearest(path, value, told):

@@ -17,7 +17,7 @@ from smec.training import Trainer
 
 def fit(bench, folder, method, size=None, previous=None, **own):
     output = folder / "compressor.safetensors"
-    train.run(bench.spec(method, size, **own), bench.data, bench.embeddings, bench.negatives, previous, output)
+    train.run(bench.spec(method, size, **own), [bench.source], previous, output)
     return output
 
 
@@ -141,13 +141,23 @@ def test_negatives_of_another_dataset_are_refused(workbench, tmp_path):
     foreign = tmp_path / "foreign.safetensors"
     save_file({"train": np.zeros((3, 2), np.int64), "validation": np.zeros((1, 2), np.int64)}, foreign)
     with pytest.raises(SmecError, match="mine again"):
-        train.run(
-            workbench.spec("mrl"), workbench.data, workbench.embeddings, foreign, None, tmp_path / "x.safetensors"
-        )
+        source = train.Source(workbench.data, workbench.embeddings, foreign)
+        train.run(workbench.spec("mrl"), [source], None, tmp_path / "x.safetensors")
 
 
 def test_a_misspelt_option_is_told(workbench, tmp_path):
     spec = workbench.spec("mrl")
     spec["options"] |= {"epoch": 3}
     with pytest.raises(SmecError, match=r"The options of mrl is not valid.*Did you mean 'epochs'"):
-        train.run(spec, workbench.data, workbench.embeddings, workbench.negatives, None, tmp_path / "x.safetensors")
+        train.run(spec, [workbench.source], None, tmp_path / "x.safetensors")
+
+
+def test_labels_and_several_datasets_reach_the_fit(workbench, tmp_path):
+    files = {"all": fit(workbench, tmp_path / "all", "mrl")}
+    few = workbench.spec("mrl") | {"labels": 0.2}
+    files["few"] = tmp_path / "few" / "compressor.safetensors"
+    train.run(few, [workbench.source], None, files["few"])
+    files["twice"] = tmp_path / "twice" / "compressor.safetensors"
+    train.run(workbench.spec("mrl"), [workbench.source, workbench.source], None, files["twice"])
+    steps = {name: json.loads(file.with_name("record.json").read_text())["steps"] for name, file in files.items()}
+    assert steps["few"] < steps["all"] < steps["twice"]

@@ -1,12 +1,15 @@
 # Helpers only, no rules: the checked configuration, job descriptions, and which files a run consists of.
 import json
 from pathlib import Path
+import re
 import sys
+from types import SimpleNamespace
 
-from smec import backbones, config as configuration, datasets
+from smec import backbones, config as configuration, datasets, studies
 from smec.compressors import method_named
 from smec.errors import SmecError
 from smec.method import stage_names
+from smec.runs import JOIN
 from smec.source_hash import source_hash
 
 
@@ -18,7 +21,23 @@ def checked_config():
 
 
 CONFIG = checked_config()
+
+
+class Wildcards(SimpleNamespace):
+    """Wildcards of a job that is not the one at hand."""
+
+    def keys(self):
+        return vars(self).keys()
+
+    def __getitem__(self, name):
+        return getattr(self, name)
+
+
 RUN = "results/runs/{dataset}/{backbone}/{method}/seed{seed}"
+
+
+def one_of(names):
+    return "|".join(map(re.escape, names)) or "none"
 
 
 def as_spec(**values):
@@ -29,8 +48,12 @@ def width_of(backbone):
     return backbones.parse(CONFIG.backbones[backbone]).dim
 
 
+def trained_on(wildcards):
+    return wildcards.dataset.split(JOIN)
+
+
 def sizes_of(wildcards):
-    return CONFIG.experiment(wildcards.dataset, wildcards.backbone).sizes
+    return CONFIG.experiment(trained_on(wildcards)[0], wildcards.backbone).sizes
 
 
 def stages_of(wildcards):
@@ -38,10 +61,21 @@ def stages_of(wildcards):
     return stage_names(schedule, sizes_of(wildcards), width_of(wildcards.backbone))
 
 
+def run_of(dataset, backbone, run):
+    """Wildcards of the training of a run that is scored on a dataset."""
+    name = CONFIG.run(run)
+    return Wildcards(
+        dataset=JOIN.join(name.data) or dataset,
+        backbone=backbone,
+        method=CONFIG.canonical(str(name.without_data())),
+    )
+
+
 def stage_files(wildcards):
+    trained = run_of(wildcards.dataset, wildcards.backbone, wildcards.method)
     return [
-        f"{RUN}/{stage}/compressor.safetensors".format(**wildcards)
-        for stage in stages_of(wildcards)
+        f"{RUN}/{stage}/compressor.safetensors".format(**trained, seed=wildcards.seed)
+        for stage in stages_of(trained)
     ]
 
 
@@ -75,28 +109,116 @@ def module_of(package, settings):
     return type(package.parse(settings)).__module__
 
 
+def metrics_file(experiment, run, seed):
+    return f"results/metrics/{experiment.dataset}/{experiment.backbone}/{run}/seed{seed}.parquet"
+
+
 def score_files(wildcards):
+    view = CONFIG.views[wildcards.view]
     return [
-        f"results/metrics/{e.dataset}/{e.backbone}/{method}/seed{seed}.parquet"
-        for e in CONFIG.experiments
-        for method in CONFIG.views[wildcards.view].methods
-        for seed in CONFIG.seeds_of(method)
+        metrics_file(e, CONFIG.canonical(run), seed)
+        for e in CONFIG.experiments_of(view.datasets)
+        for run in view.methods
+        for seed in CONFIG.seeds_of(run)
     ]
 
 
 def view_spec(wildcards):
     view = CONFIG.views[wildcards.view]
-    widths = {e.backbone: width_of(e.backbone) for e in CONFIG.experiments}
+    shown = CONFIG.experiments_of(view.datasets)
+    labels = [run.replace("_", " ").replace(",", ", ") for run in view.methods]
     return as_spec(
-        title=view.title, methods=view.methods, reference=view.reference, widths=widths
+        title=view.title,
+        rows=[list(row) for row in zip(map(CONFIG.canonical, view.methods), labels)],
+        tested=view.tested and CONFIG.canonical(view.tested),
+        widths={e.backbone: width_of(e.backbone) for e in shown},
     )
+
+
+def study_of(wildcards):
+    return studies.parse(CONFIG.studies[wildcards.study])
+
+
+def study_run(study, run):
+    """Where a run of a study lies, for `smec analyse`: see StudyRun."""
+    shown = CONFIG.experiments_of(study.datasets)
+    trained = {
+        f"{e.dataset}/{e.backbone}": run_of(e.dataset, e.backbone, run) for e in shown
+    }
+    return dict(
+        path=CONFIG.canonical(run),
+        method=CONFIG.method_of(run),
+        options=CONFIG.options_of(run),
+        seeds=CONFIG.seeds_of(run, study.seeds),
+        folders={
+            place: f"runs/{w.dataset}/{w.backbone}/{w.method}"
+            for place, w in trained.items()
+        },
+        stages={place: stages_of(w) for place, w in trained.items()},
+    )
+
+
+def study_spec(wildcards):
+    study = study_of(wildcards)
+    return as_spec(
+        study=study.model_dump(mode="json"),
+        experiments=[
+            dict(
+                dataset=e.dataset,
+                backbone=e.backbone,
+                sizes=e.sizes,
+                width=width_of(e.backbone),
+                settings=CONFIG.backbones[e.backbone],
+            )
+            for e in CONFIG.experiments_of(study.datasets)
+        ],
+        seeds=study.seeds or CONFIG.seeds,
+        runs={run: study_run(study, run) for run in study.runs()},
+        max_documents=CONFIG.max_training_documents,
+    )
+
+
+def study_files(wildcards):
+    """What `smec analyse` reads: scores, stage files with their records, vectors with their judgements."""
+    study = study_of(wildcards)
+    shown = CONFIG.experiments_of(study.datasets)
+    cases = [
+        (e, run, seed)
+        for e in shown
+        for run in study.runs()
+        for seed in CONFIG.seeds_of(run, study.seeds)
+    ]
+    files = []
+    if "scores" in study.reads:
+        files += [
+            metrics_file(e, CONFIG.canonical(run), seed) for e, run, seed in cases
+        ]
+    if {"records", "stages"} & set(study.reads):
+        for e, run, seed in cases:
+            case = Wildcards(
+                dataset=e.dataset, backbone=e.backbone, method=run, seed=seed
+            )
+            stages = stage_files(case)
+            files += stages
+            files += [
+                path.replace("compressor.safetensors", "record.json") for path in stages
+            ]
+    if "data" in study.reads:
+        for e in shown:
+            stores = f"results/embeddings/{e.dataset}/{e.backbone}"
+            files += [f"results/data/{e.dataset}/manifest.json"]
+            files += [
+                f"{stores}/{role}/manifest.json" for role in ("corpus", "queries")
+            ]
+            files += [f"results/negatives/{e.dataset}/{e.backbone}.safetensors"]
+    return list(dict.fromkeys(files))
 
 
 def report_targets():
     kinds = {"tables": ("csv", "md", "tex"), "figures": ("pdf", "png")}
     return [
-        f"results/{kind}/{view}.{suffix}"
+        f"results/{kind}/{name}.{suffix}"
         for kind in kinds
         for suffix in kinds[kind]
-        for view in CONFIG.views
+        for name in (*CONFIG.views, *CONFIG.studies)
     ]

@@ -1,9 +1,14 @@
 rule train:
     input:
-        data="results/data/{dataset}/manifest.json",
-        corpus="results/embeddings/{dataset}/{backbone}/corpus/manifest.json",
-        queries="results/embeddings/{dataset}/{backbone}/queries/manifest.json",
-        negatives="results/negatives/{dataset}/{backbone}.safetensors",
+        data=lambda w: [f"results/data/{d}/manifest.json" for d in trained_on(w)],
+        stores=lambda w: [
+            f"results/embeddings/{d}/{w.backbone}/{role}/manifest.json"
+            for d in trained_on(w)
+            for role in ("corpus", "queries")
+        ],
+        negatives=lambda w: [
+            f"results/negatives/{d}/{w.backbone}.safetensors" for d in trained_on(w)
+        ],
         previous=previous_stage,
     output:
         stage=f"{RUN}/{{stage}}/compressor.safetensors",
@@ -26,15 +31,19 @@ rule train:
             size=size_of(w.stage),
             seed=int(w.seed),
             max_documents=CONFIG.max_training_documents,
+            labels=CONFIG.run(w.method).labels,
         ),
         previous=lambda w, input: (
             f"--previous {input.previous}" if input.previous else ""
         ),
-        embeddings=subpath(input.corpus, ancestor=2),
+        sources=lambda w: " ".join(
+            f"--data results/data/{d} --embeddings results/embeddings/{d}/{w.backbone}"
+            f" --negatives results/negatives/{d}/{w.backbone}.safetensors"
+            for d in trained_on(w)
+        ),
         code=lambda w: source_hash(
             "smec.jobs.train", f"smec.compressors.{CONFIG.method_of(w.method)}"
         ),
     shell:
-        "python -m smec train --spec {params.spec:q} --data $(dirname {input.data:q})"
-        " --embeddings {params.embeddings:q} --negatives {input.negatives:q} {params.previous}"
+        "python -m smec train --spec {params.spec:q} {params.sources} {params.previous}"
         " --output {output.stage:q} 2> {log:q}"

@@ -1,0 +1,155 @@
+"""What must agree in a configuration: told before anything runs, with the key at fault and what to do."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from smec import backbones, datasets, studies
+from smec.backbones.model_files import is_hub_id, model_folder
+from smec.compressors import method_named
+from smec.config import Config, Experiment
+from smec.errors import SmecError, nearest_name
+from smec.runs import RunName, entry_of, parse
+from smec.settings import Settings
+
+MINED = ("hard_negatives", "negative_pool")
+"""Options that count mined negatives."""
+
+
+def check(config: Config) -> None:
+    """Check what the settings models cannot see: other files, and names and numbers of different sections.
+
+    Raises:
+        SmecError: names the key at fault.
+    """
+    for name, settings in config.datasets.items():
+        _within(f"datasets.{name}", datasets.parse, settings)
+    for name, settings in config.backbones.items():
+        _within(f"backbones.{name}", backbones.parse, settings)
+    for experiment in config.experiments:
+        _check_sources(config, experiment.dataset)
+        _check_model(config, experiment.backbone)
+        _check_pair(config, experiment)
+        _check_sizes(config, experiment)
+    _check_shared(config)
+    for name in config.methods:
+        _check_mined(config, name)
+    for name, view in config.views.items():
+        _check_shown(config, f"views.{name}", view.methods, view.datasets)
+    for name, values in config.studies.items():
+        _within(f"studies.{name}", studies.parse, values)
+        study = studies.parse(values)
+        _check_shown(config, f"studies.{name}", study.runs(), study.datasets)
+
+
+def _check_shown(config: Config, where: str, runs: tuple[str, ...], names: tuple[str, ...] | None) -> None:
+    """Check the runs and datasets that a view or a study asks for."""
+    for dataset in names or ():
+        if dataset not in {e.dataset for e in config.experiments}:
+            known = sorted({e.dataset for e in config.experiments})
+            raise SmecError(f"{where}: there is no experiment on {dataset!r}. {nearest_name(dataset, known)}")
+    for name in runs:
+        try:
+            run = config.run(name)
+        except SmecError as error:
+            raise SmecError(f"{where} in the configuration: {error}") from error
+        _check_mined(config, name)
+        for experiment in config.experiments_of(names):
+            _check_joint(config, where, run, experiment)
+
+
+def _check_joint(config: Config, where: str, run: RunName, experiment: Experiment) -> None:
+    """A run that is trained elsewhere needs vectors of the same backbone there, and the same sizes."""
+    for dataset in run.data:
+        found = [e for e in config.experiments if (e.dataset, e.backbone) == (dataset, experiment.backbone)]
+        if not found or found[0].sizes != experiment.sizes:
+            raise SmecError(
+                f"{where}: {run} is trained on {dataset} and scored on {experiment.dataset}, so there has to be an "
+                f"experiment on {dataset} with the backbone {experiment.backbone} and the sizes "
+                f"{list(experiment.sizes)}. Add it; `main: false` keeps it out of the other tables."
+            )
+
+
+def _check_sources(config: Config, dataset: str) -> None:
+    settings = datasets.parse(config.datasets[dataset])
+    if not settings.test_fraction:
+        raise SmecError(
+            f"datasets.{dataset}.test_fraction in the configuration is 0, so no query would be left to score on. Give "
+            "a share above 0; it is unused where the set has test judgements of its own."
+        )
+    for key, value in settings:
+        if isinstance(value, Path) and not value.exists():
+            raise SmecError(
+                f"datasets.{dataset}.{key} in the configuration names {value}, which does not exist. Correct the path "
+                "(it is relative to the folder where the workflow runs), or put the data there."
+            )
+
+
+def _check_model(config: Config, backbone: str) -> None:
+    model = getattr(backbones.parse(config.backbones[backbone]), "model", None)
+    if isinstance(model, str) and not is_hub_id(model):
+        try:
+            model_folder(model)
+        except SmecError as error:
+            raise SmecError(f"backbones.{backbone}.model: {error}") from error
+
+
+def _check_pair(config: Config, experiment: Experiment) -> None:
+    dataset, backbone = (
+        datasets.parse(config.datasets[experiment.dataset]),
+        backbones.parse(config.backbones[experiment.backbone]),
+    )
+    if dataset.brings_vectors == backbone.reads_vectors:
+        return
+    pair = (
+        f"The experiment on {experiment.dataset} with {experiment.backbone} cannot run: datasets.{experiment.dataset}"
+    )
+    if dataset.brings_vectors:
+        told = "brings vectors and no text, which the backbone would encode. Use a backbone of kind 'precomputed'."
+    else:
+        told = "brings no vectors, which the backbone would read. Use a backbone that encodes text."
+    raise SmecError(f"{pair} {told}")
+
+
+def _check_mined(config: Config, run: str) -> None:
+    options = config.options_of(run)
+    for key in MINED:
+        own = key in config.methods[entry_of(run)] or key in parse(run).changes
+        given = f"methods.{run}" if own else "training" if key in config.training else None
+        asked = options.get(key, 0)
+        # A pool is cut to what is mined, so its default may exceed a lowered number; what is set must be had.
+        if asked > config.mined_negatives and (given or key == "hard_negatives"):
+            place = f"{given}.{key}" if given else f"The default of methods.{run}.{key}"
+            raise SmecError(
+                f"{place} is {asked}, but only {config.mined_negatives} negatives are mined per query. Set "
+                f"mined_negatives to {asked} or more, or lower {key}."
+            )
+
+
+def _check_sizes(config: Config, experiment: Experiment) -> None:
+    where = f"backbones.{experiment.backbone}"
+    width = backbones.parse(config.backbones[experiment.backbone]).dim
+    if experiment.sizes[0] > width:
+        raise SmecError(
+            f"The experiment on {experiment.dataset} asks for {experiment.sizes[0]} dimensions, but {where} has "
+            f"{width}. Remove the sizes above the backbone's width."
+        )
+    if experiment.sizes == (width,):
+        raise SmecError(
+            f"The experiment on {experiment.dataset} asks for {width} dimensions only, the width of {where}, so there "
+            "is nothing to compress. Add smaller sizes."
+        )
+
+
+def _check_shared(config: Config) -> None:
+    known = {key for name in config.methods for key in method_named(config.method_of(name)).Options.model_fields}
+    for key in config.training:
+        if key not in known:
+            raise SmecError(f"training.{key} is an option of no configured method. {nearest_name(key, known)}")
+
+
+def _within(where: str, parse: Callable[[Mapping[str, Any]], Settings], values: Mapping[str, Any]) -> None:
+    try:
+        parse(values)
+    except SmecError as error:
+        raise SmecError(f"{where}: {error}") from error
