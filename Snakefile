@@ -1,11 +1,21 @@
 # From text to the table: fetch -> embed -> mine -> train (stage by stage) -> evaluate -> report.
 # `snakemake --cores all` runs config/config.yaml; results/README.md says where each family of files lies.
+import sys
+
 from snakemake.utils import min_version
+
+from smec.overlays import overlay_asked_for
 
 min_version("9.27")
 
 
 configfile: "config/config.yaml"
+
+
+overlay = overlay_asked_for(sys.argv)
+if overlay:
+
+    configfile: overlay
 
 
 include: "workflow/rules/common.smk"
@@ -30,6 +40,16 @@ wildcard_constraints:
 
 rule all:
     default_target: True
+    input:
+        report_targets(),
+
+
+rule analyses:
+    input:
+        report_targets(),
+
+
+rule reproduce_paper:
     input:
         report_targets(),
 

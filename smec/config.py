@@ -13,6 +13,12 @@ from smec.settings import Distinct, Named, NonEmpty, Settings, validated
 RESERVED = "average"
 """What the tables call the mean over all datasets."""
 
+FULL = "full"
+"""The scale at which a configuration is taken as it is written."""
+
+NAMED = {"datasets", "backbones", "methods", "views", "studies"}
+"""Sections whose entries have names."""
+
 Seed = Annotated[int, Field(ge=0)]
 
 
@@ -72,6 +78,11 @@ class Config(Settings):
     views: Named[View] = Field(default_factory=dict, description="Tables and figures of quality over sizes, by name.")
     studies: Named[dict[str, Any]] = Field(
         default_factory=dict, description="Ablations and analyses by name; `kind` says which."
+    )
+    scale: str = Field(FULL, description="`full`: as written; else a key of `scales`, such as `smoke`.")
+    scales: Named[dict[str, Any]] = Field(
+        default_factory=dict,
+        description="By name, values that stand in for those above: of a section with named entries, whole entries.",
     )
     store: StoreSettings = StoreSettings()
     mined_negatives: int = Field(20, ge=0, description="Hard negatives mined per training query.")
@@ -181,9 +192,30 @@ def load(values: Mapping[str, Any]) -> Config:
     """
     from smec.config_checks import check
 
-    config = validated(Config, values, "The configuration")
+    config = validated(Config, _at_scale(_without_nulls(values)), "The configuration")
     check(config)
     return config
+
+
+def _without_nulls(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Leave out named entries that are null, with which an overlay takes away what lies below it."""
+    return {
+        key: {name: entry for name, entry in value.items() if entry is not None} if key in NAMED else value
+        for key, value in values.items()
+    }
+
+
+def _at_scale(values: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Put the values of the chosen scale in the place of those that are there."""
+    scale, scales = values.get("scale", FULL), values.get("scales", {})
+    if scale == FULL or not isinstance(scales, Mapping):
+        return values
+    if scale not in scales:
+        raise SmecError(f"There is no scale {scale!r} in scales. {nearest_name(str(scale), [FULL, *scales])}")
+    chosen = dict(scales[scale])
+    for key in NAMED & chosen.keys():
+        chosen[key] = {**values.get(key, {}), **chosen[key]}
+    return {**values, **chosen}
 
 
 def _require(name: str, known: Mapping[str, Any], what: str, where: str) -> None:

@@ -203,3 +203,23 @@ def test_no_more_negatives_are_asked_for_than_are_mined(training, own, mined, to
         return
     with pytest.raises(SmecError, match=told):
         config.load(values)
+
+
+def test_null_takes_an_entry_away():
+    values = changed(("views", "all"), None) | {"methods": {"smec": {}, "mrl": None}}
+    loaded = config.load(values)
+    assert list(loaded.methods) == ["smec"] and not loaded.views
+
+
+def test_a_scale_puts_whole_entries_in_the_place_of_others():
+    small = {"datasets": {"docs": {"kind": "pydocs", "max_documents": 50}}, "seeds": [9], "training": {"epochs": 1}}
+    values = GOOD | {"scales": {"smoke": small}}
+    assert config.load(values) == config.load(values | {"scale": "full"})
+    loaded = config.load(values | {"scale": "smoke"})
+    assert loaded.datasets == small["datasets"] and loaded.seeds == (9,) and loaded.training == {"epochs": 1}
+    assert loaded.methods == config.load(GOOD).methods
+
+
+def test_an_unknown_scale_is_told():
+    with pytest.raises(SmecError, match=r"no scale 'smoek' in scales\. Did you mean 'smoke'"):
+        config.load(GOOD | {"scales": {"smoke": {}}, "scale": "smoek"})
