@@ -1,6 +1,7 @@
 """Training of Matryoshka-Adaptor: an unsupervised and a supervised phase on one residual MLP (arXiv 2407.20243)."""
 
 from collections.abc import Callable, Iterator
+from functools import reduce
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from torch.nn import functional
 
 from smec.batches import Batch, BatchSampler
 from smec.cosines import level_cosines
+from smec.history import History
 from smec.joint import plan_of
 from smec.losses import similarity_loss
 from smec.method import FitJob
@@ -64,7 +66,7 @@ def fit_adapter(job: FitJob) -> tuple[dict[str, NDArray[np.float32]], dict[str, 
         job: data, sizes, options of `matryoshka_adaptor`, seed.
 
     Returns:
-        The tensors of the adapter, and the record of both phases.
+        The tensors of the adapter, and the record of both phases in a row.
     """
     from smec.compressors.mrl import total_epochs
 
@@ -85,8 +87,8 @@ def fit_adapter(job: FitJob) -> tuple[dict[str, NDArray[np.float32]], dict[str, 
         total: Tensor = unsupervised(batch, done) + options.supervised_weight * torch.stack(ranked).sum()
         return total
 
-    def validate() -> float:
-        return float(np.mean(validation.ndcg(adapter, sizes)))
+    def validate() -> dict[int, float]:
+        return dict(zip(sizes, validation.ndcg(adapter, sizes), strict=True))
 
     epochs = total_epochs(job)
     first = round(epochs * options.unsupervised_share)
@@ -94,13 +96,20 @@ def fit_adapter(job: FitJob) -> tuple[dict[str, NDArray[np.float32]], dict[str, 
         ("unsupervised", unlabelled, unsupervised, first),
         ("supervised", labelled, supervised, epochs - first),
     ]
-    record: dict[str, Any] = {"warnings": []}
-    for name, sampler, loss, length in phases:
-        if length:
-            history = Trainer(adapter, loss, sampler, plan_of(options, length), validate).run()
-            record[name] = history.record()
-            record["warnings"] += history.warnings()
-    return {name: value.detach().cpu().numpy() for name, value in adapter.named_parameters()}, record
+    histories = {
+        name: Trainer(adapter, loss, sampler, plan_of(options, length), validate).run()
+        for name, sampler, loss, length in phases
+        if length
+    }
+    return {name: value.detach().cpu().numpy() for name, value in adapter.named_parameters()}, _record(histories)
+
+
+def _record(histories: dict[str, History]) -> dict[str, Any]:
+    """Return the curves of all phases in a row, and how long each phase was."""
+    whole = reduce(History.followed_by, histories.values())
+    phases = {name: {"epochs": len(one.loss), "steps": one.steps} for name, one in histories.items()}
+    warnings = [warning for one in histories.values() for warning in one.warnings()]
+    return whole.record() | {"phases": phases, "warnings": warnings}
 
 
 def _similarity_losses(adapter: _Adapter, vectors: Tensor, neighbours: int, sizes: tuple[int, ...]) -> Tensor:

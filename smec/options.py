@@ -66,7 +66,25 @@ class SimilarityOptions(SupervisedOptions):
     distillation_temperature: float = Field(0.05, gt=0, description="Divides the cosines of teacher and student.")
 
 
-class SmrlOptions(SimilarityOptions):
+class AdsOptions(SimilarityOptions):
+    """Adaptive dimension selection: how the importance of dimensions starts, is sampled and learns."""
+
+    gumbel_temperature: float = Field(1.0, ge=0, description="Temperature of ADS at the start of a stage; 0: no noise.")
+    final_gumbel_temperature: float = Field(0.1, ge=0, description="Temperature of ADS at the end of a stage.")
+    gumbel_reading: Literal["weighted", "literal"] = Field(
+        "weighted",
+        description="`weighted`: softmax(importance / T + noise), so that a falling T quietens the noise; `literal`: "
+        "softmax((importance + noise) / T), the formula as the paper writes it.",
+    )
+    importance_start: float = Field(
+        1.0,
+        ge=0,
+        description="ADS starts from the standardised log-variance of the dimensions times this; 0: all alike.",
+    )
+    importance_learning_rate: float = Field(0.05, gt=0, description="Learning rate of the importance vector of ADS.")
+
+
+class SmrlOptions(AdsOptions):
     """Options of a chain of stages; each is a row of the ablation."""
 
     projection: Literal["sub", "stacked"] = Field(
@@ -103,14 +121,6 @@ class SmrlOptions(SimilarityOptions):
         description="Move each trained map back towards the better frozen baseline (principal axes or truncation) as "
         "far as validation asks; all the way where it is not significantly better.",
     )
-    gumbel_temperature: float = Field(1.0, ge=0, description="Temperature of ADS at the start of a stage; 0: no noise.")
-    final_gumbel_temperature: float = Field(0.1, ge=0, description="Temperature of ADS at the end of a stage.")
-    importance_start: float = Field(
-        1.0,
-        ge=0,
-        description="ADS starts from the standardised log-variance of the dimensions times this; 0: all alike.",
-    )
-    importance_learning_rate: float = Field(0.05, gt=0, description="Learning rate of the importance vector of ADS.")
 
     @model_validator(mode="after")
     def _pulled_back_sizes_are_separate(self) -> "SmrlOptions":

@@ -7,10 +7,11 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from smec.batches import Batch, BatchSampler
+from smec.history import History
 from smec.joint import plan_of
 from smec.method import FitJob
 from smec.objective import supervised_loss
-from smec.training import History, Trainer, training_device
+from smec.training import Trainer, training_device
 from smec.validation import ValidationSet
 
 
@@ -52,8 +53,8 @@ def fit_adapter(job: FitJob, rows: NDArray[np.float32]) -> tuple[NDArray[np.floa
             total = total + options.prediction * (functional.normalize(queries) - predicted).abs().sum(1).mean()
         return total
 
-    def validate() -> float:
-        return validation.ndcg_of(adapter.weight)
+    def validate() -> dict[int, float]:
+        return {len(rows): validation.ndcg_of(adapter.weight)}
 
     plan = plan_of(options, options.epochs)
     history = Trainer(adapter, loss, sampler, plan, validate).run(job.checkpoint)

@@ -1,5 +1,6 @@
 """Choosing which dimensions to keep: adaptive dimension selection (ADS) and the rules that it is compared with."""
 
+from collections.abc import Sequence
 from typing import Literal
 
 import numpy as np
@@ -18,37 +19,43 @@ class AdaptiveSelection(nn.Module):
 
     `z = softmax(importance / T + G)`, G ~ Gumbel(0, 1). Forward, the mask has ones at the k largest entries of z and
     zeros elsewhere; backward, the gradient is that of `k z` (straight-through), so that dimensions outside the
-    selection learn too. At T = 0 there is no noise: the mask is the hard top-k of the importance.
+    selection learn too. At T = 0 there is no noise: the mask is the hard top-k of the importance. Several k are cut
+    from the same z, so that the smaller selections lie in the larger ones.
 
-    The paper writes `softmax_T(importance + G)`. Read as `softmax((importance + G) / T)`, which dimensions are sampled
-    would not depend on T at all, and no schedule could make the selection commit; here T weighs the noise.
+    The paper writes `softmax_T(importance + G)`. Read as `softmax((importance + G) / T)`, which `literal` does, the
+    dimensions that are sampled do not depend on T at all, and no schedule can make the selection commit; here T weighs
+    the noise.
     """
 
-    def __init__(self, importance: Tensor, keep: int) -> None:
-        """Start from `importance`, float (d,); `keep` of the d dimensions are selected."""
+    def __init__(self, importance: Tensor, keeps: Sequence[int], literal: bool = False) -> None:
+        """Start from `importance`, float (d,); select k of the d dimensions, for each k of `keeps`."""
         super().__init__()
-        if not 1 <= keep <= len(importance):
-            raise ValueError(f"cannot keep {keep} of {len(importance)} dimensions")
+        for keep in keeps:
+            if not 1 <= keep <= len(importance):
+                raise ValueError(f"cannot keep {keep} of {len(importance)} dimensions")
         self.importance = nn.Parameter(importance.clone())
-        self.keep = keep
+        self.keeps = tuple(keeps)
+        self.literal = literal
 
     def forward(self, temperature: float, generator: torch.Generator | None = None) -> Tensor:
-        """Return the mask, float (d,), with `keep` ones."""
+        """Return a mask for each k, float (len(keeps), d), with k ones."""
         if temperature == 0:
             return self._hard(self.importance.detach())
         uniform = torch.rand(self.importance.shape, generator=generator, dtype=self.importance.dtype)
         noise = -torch.log(-torch.log(uniform.clamp(1e-9, 1 - 1e-7))).to(self.importance.device)
-        soft = torch.softmax(self.importance / temperature + noise, dim=0) * self.keep
-        return self._hard(soft.detach()) + soft - soft.detach()
+        noisy = (self.importance + noise) / temperature if self.literal else self.importance / temperature + noise
+        z = torch.softmax(noisy, dim=0)
+        soft = z * torch.tensor(self.keeps, dtype=z.dtype, device=z.device).unsqueeze(1)
+        return self._hard(noisy.detach()) + soft - soft.detach()
 
     @torch.no_grad()
-    def selected(self) -> Tensor:
-        """Return the `keep` most important dimensions, int64 (keep,), most important first."""
-        return torch.argsort(self.importance, descending=True, stable=True)[: self.keep]
+    def order(self) -> Tensor:
+        """Return all dimensions, int64 (d,), most important first; equally important ones as they are."""
+        return torch.argsort(self.importance, descending=True, stable=True)
 
     def _hard(self, values: Tensor) -> Tensor:
-        kept = torch.argsort(values, descending=True, stable=True)[: self.keep]
-        return torch.zeros_like(values).index_fill(0, kept, 1.0)
+        place = torch.argsort(torch.argsort(values, descending=True, stable=True))
+        return torch.stack([(place < keep).to(values.dtype) for keep in self.keeps])
 
 
 def selection_entropy(

@@ -4,7 +4,6 @@ Stage k starts from the rows of the previous map that the previous stage selecte
 before and at the selected size, and freezes. The trained map folds into one matrix per size whatever the options.
 """
 
-import math
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -14,21 +13,16 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from smec import pull_back
+from smec.ads import IMPORTANCE, SelectionTrace, commitment_warnings, temperature_at
 from smec.basis import principal_axes
 from smec.batches import Batch, BatchSampler, steps_per_epoch
+from smec.history import History
 from smec.method import FitJob, Fitted, Stage
 from smec.objective import MatryoshkaObjective
 from smec.options import SmrlOptions
-from smec.selection import COMMITTED_ENTROPY
-from smec.stage_map import SelectionTrace, build_stage_map
-from smec.training import History, Plan, Trainer, training_device
+from smec.stage_map import build_stage_map
+from smec.training import Plan, Trainer, training_device
 from smec.validation import ValidationSet
-
-SETTLED_SHARE = 0.8
-"""Share of a stage's epochs after which a selection is expected to stay as it is."""
-
-SETTLED_CHANGE = 0.05
-"""Share of the kept dimensions that may still change in one of those last epochs without a warning."""
 
 
 @dataclass(frozen=True)
@@ -68,11 +62,6 @@ def fit_stage(method: str, job: FitJob) -> Fitted:
     return Fitted(_frozen(method, job, start, trained, served), record)
 
 
-def annealed(start: float, end: float, done: float) -> float:
-    """Return the temperature after the share `done` of a stage: geometric from `start` to `end`; 0 stays 0."""
-    return 0.0 if start == 0 or end == 0 else float(start * (end / start) ** done)
-
-
 def stage_epochs(options: SmrlOptions, first: bool, stages: int, longer: float = 1.0) -> tuple[int, int]:
     """Return the epochs of a stage: of the fit on training queries alone, and of the second fit on all queries.
 
@@ -93,24 +82,6 @@ def stage_epochs(options: SmrlOptions, first: bool, stages: int, longer: float =
         return max(1, own), 0
     again = round(own * options.refit_share)
     return max(1, own - again), max(1, int(again / longer))
-
-
-def commitment_warnings(notes: list[dict[str, Any]]) -> list[str]:
-    """Say so when a selection is still undecided, or still changes, at the end of a stage.
-
-    Args:
-        notes: per epoch, the start first: `entropy` in [0, 1] and `changed`, the share of dimensions that changed.
-    """
-    warnings = []
-    if notes and notes[-1]["entropy"] > COMMITTED_ENTROPY:
-        warnings.append(
-            f"the selection never commits: entropy {notes[-1]['entropy']:.2f} of 1 at the end (committed: below "
-            f"{COMMITTED_ENTROPY}); lower `gumbel_temperature` or raise `importance_learning_rate`"
-        )
-    late = [note["changed"] for note in notes[math.ceil(SETTLED_SHARE * len(notes)) :]]
-    if late and max(late) > SETTLED_CHANGE:
-        warnings.append(f"the selection still changes: {max(late):.0%} of the kept dimensions in a late epoch")
-    return warnings
 
 
 def _epochs(job: FitJob) -> tuple[int, int]:
@@ -140,19 +111,18 @@ def _train(job: FitJob, start: NDArray[np.float32], epochs: int, keep: str) -> _
     objective = MatryoshkaObjective(options, data.width, device, _teacher(job, device))
     stage_map.memory = objective.memory
     validation = ValidationSet(data, device)
-    trace = SelectionTrace(stage_map, options.final_gumbel_temperature)
+    trace = SelectionTrace(stage_map.adaptive, options)
 
     larger = _larger_size(job)
 
     def loss(batch: Batch, done: float) -> Tensor:
-        temperature = annealed(options.gumbel_temperature, options.final_gumbel_temperature, done)
-        mask = stage_map.mask(temperature, sampler.generator)
+        mask = stage_map.mask(temperature_at(options, done), sampler.generator)
         return objective(batch, stage_map.weight(), [larger, mask])
 
-    def validate() -> float:
+    def validate() -> dict[int, float]:
         weight, kept = stage_map.weight().detach(), stage_map.kept_rows()
         served = [weight[kept]] if job.previous is not None else [weight, weight[kept]]
-        return float(np.mean([validation.ndcg_of(rows) for rows in served]))
+        return {len(rows): validation.ndcg_of(rows) for rows in served}
 
     trainer = Trainer(stage_map, loss, sampler, _plan(job, epochs, keep), validate, trace.observe)
     history = trainer.run(job.checkpoint)
@@ -170,7 +140,7 @@ def _plan(job: FitJob, epochs: int, keep: str) -> Plan:
         path=None if options.path is None else options.path * growth,
         averaging=options.averaging,
         keep=keep,
-        learning_rates={"adaptive.importance": options.importance_learning_rate},
+        learning_rates={IMPORTANCE: options.importance_learning_rate},
     )
 
 

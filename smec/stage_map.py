@@ -1,21 +1,17 @@
 """The trainable part of an SMRL stage: a map, and the choice among its rows."""
 
-from typing import Any
-
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from smec.ads import adaptive_selection
 from smec.errors import SmecError
 from smec.linear import normalized
 from smec.memory import SelectiveMemory
 from smec.options import SmrlOptions
-from smec.selection import AdaptiveSelection, fixed_selection, selection_entropy
+from smec.selection import AdaptiveSelection, fixed_selection
 from smec.training_data import TrainingData
-
-SMALLEST_DEVIATION = 1e-6
-"""Log-variances that differ less than this count as equal."""
 
 _Evidence = tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]
 
@@ -49,8 +45,8 @@ class StageMap(nn.Module):
     def mask(self, temperature: float = 0.0, generator: torch.Generator | None = None) -> Tensor:
         """Return the factor of each row, float (d,)."""
         if self.adaptive is not None:
-            mask: Tensor = self.adaptive(temperature, generator)
-            return mask
+            (mask,) = self.adaptive(temperature, generator)
+            return torch.as_tensor(mask)
         assert self.fixed_mask is not None
         return self.fixed_mask
 
@@ -79,7 +75,7 @@ def build_stage_map(
     start = torch.from_numpy(rows.copy())
     layer, below = (torch.eye(len(rows)), start) if stacked else (start, None)
     if options.selection == "ads":
-        return StageMap(layer, below, AdaptiveSelection(_starting_importance(options, data, rows), keep))
+        return StageMap(layer, below, adaptive_selection(options, data, rows, (keep,)))
     if options.selection == "contribution" and not (data.hard_negatives >= 0).any():
         raise SmecError(
             "The selection `contribution` needs mined negatives, and there are none. Set `mined_negatives` above 0, or "
@@ -87,33 +83,6 @@ def build_stage_map(
         )
     chosen = fixed_selection(options.selection, keep, *_evidence(data, rows), seed=seed)
     return StageMap(layer, below, torch.zeros(len(rows)).index_fill(0, torch.from_numpy(chosen), 1.0))
-
-
-class SelectionTrace:
-    """How the selection of a stage develops, epoch by epoch."""
-
-    def __init__(self, stage_map: StageMap, temperature: float) -> None:
-        """Follow the selection of `stage_map`; its entropy is that under noise of `temperature`, the stage's last."""
-        self._map, self._temperature = stage_map, temperature
-        self._last = stage_map.kept_rows()
-
-    def observe(self) -> dict[str, Any]:
-        """Return the share of kept dimensions that changed since the last call, and the entropy of the choice."""
-        kept = self._map.kept_rows()
-        changed = 1.0 - float(torch.isin(kept, self._last).float().mean())
-        self._last = kept
-        if self._map.adaptive is None:
-            return {"changed": changed, "entropy": 0.0}
-        importance = self._map.adaptive.importance.detach().cpu().numpy()
-        return {"changed": changed, "entropy": selection_entropy(importance, len(kept), self._temperature)}
-
-
-def _starting_importance(options: SmrlOptions, data: TrainingData, rows: NDArray[np.float32]) -> Tensor:
-    """Standardised log-variance of the outputs over the documents, times the option; float (d,)."""
-    variance = normalized(data.documents @ rows.T).var(axis=0, dtype=np.float64)
-    spread = np.log(np.maximum(variance, np.finfo(np.float32).tiny))
-    standardised = (spread - spread.mean()) / max(float(spread.std()), SMALLEST_DEVIATION)
-    return torch.from_numpy((options.importance_start * standardised).astype(np.float32))
 
 
 def _evidence(data: TrainingData, rows: NDArray[np.float32]) -> _Evidence:

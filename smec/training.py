@@ -4,7 +4,7 @@ import json
 import logging
 import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,13 +18,12 @@ from smec.adam import Adam
 from smec.batches import Batch, BatchSampler
 from smec.errors import SmecError
 from smec.files import atomic_path
+from smec.history import History
 from smec.progress import progress
 
 LOGGER = logging.getLogger(__name__)
 
 CHECKPOINT_SECONDS = 60.0
-EXPLODING_RATIO = 1000.0
-"""A gradient this many times the run's median is reported as exploding."""
 
 
 @dataclass(frozen=True)
@@ -51,40 +50,6 @@ class Plan:
     """Parameters, by name, that learn at a rate of their own."""
 
 
-@dataclass
-class History:
-    """What happened: one entry per epoch, and the epoch whose weights were kept (0 is the start)."""
-
-    loss: list[float] = field(default_factory=list)
-    validation: list[float] = field(default_factory=list)
-    gradient_norm: list[float] = field(default_factory=list)
-    largest_gradient_norm: float = 0.0
-    kept_epoch: int = 0
-    steps: int = 0
-    seconds: float = 0.0
-    notes: list[dict[str, Any]] = field(default_factory=list)
-
-    def record(self) -> dict[str, Any]:
-        """Return what goes into `record.json`, curves per epoch."""
-        return {
-            "loss": self.loss,
-            "validation_ndcg@10": self.validation,
-            "gradient_norm": self.gradient_norm,
-            "kept_epoch": self.kept_epoch,
-            "steps": self.steps,
-            "training_seconds": self.seconds,
-        }
-
-    def warnings(self) -> list[str]:
-        """Return what a reader of the record must know."""
-        if not self.gradient_norm:
-            return []
-        median = sorted(self.gradient_norm)[len(self.gradient_norm) // 2]
-        if self.largest_gradient_norm > EXPLODING_RATIO * max(median, 1e-12):
-            return [f"exploding gradient: norm {self.largest_gradient_norm:.3g} against a median of {median:.3g}"]
-        return []
-
-
 class Trainer:
     """Trains a module on batches.
 
@@ -99,8 +64,9 @@ class Trainer:
         loss: Callable[[Batch, float], Tensor],
         sampler: BatchSampler,
         plan: Plan,
-        validate: Callable[[], float],
+        validate: Callable[[], Mapping[int, float]] | None,
         observe: Callable[[], dict[str, Any]] | None = None,
+        on_gradient: Callable[[Mapping[str, Tensor], int], None] | None = None,
     ) -> None:
         """Prepare a run.
 
@@ -109,11 +75,14 @@ class Trainer:
             loss: takes a batch and the share of the run that is done, in [0, 1); returns a scalar.
             sampler: where batches come from.
             plan: length and speed.
-            validate: scores the module as it stands, higher is better.
+            validate: scores the module as it stands, by size, higher is better; the mean over the sizes chooses. None
+                where nothing is held out; the last weights are then kept.
             observe: called after each epoch; what it returns is kept in `History.notes`.
+            on_gradient: called in each step, between gradient and update, with the gradients by the names of their
+                parameters, not to be changed, and the number of the epoch, from 1.
         """
         self.module, self.loss, self.sampler, self.plan = module, loss, sampler, plan
-        self.validate, self.observe = validate, observe
+        self.validate, self.observe, self.on_gradient = validate, observe, on_gradient
         self.history = History()
         self._learned = dict(module.named_parameters())
         steps = plan.epochs * sampler.steps_per_epoch
@@ -132,21 +101,21 @@ class Trainer:
         """
         if checkpoint is not None and checkpoint.exists():
             self._load(checkpoint)
-        if not self.history.validation:
+        if not self.history.loss:
             self._judge(epoch=0)
-        began = saved = time.perf_counter()
-        before = self.history.seconds
+        saved = time.perf_counter()
         remaining = range(len(self.history.loss) + 1, self.plan.epochs + 1)
         for epoch in progress(remaining, "training", total=len(remaining)):
+            began = time.perf_counter()
             self._train_epoch(epoch)
+            self.history.epoch_seconds.append(time.perf_counter() - began)
             self._judge(epoch)
-            now = time.perf_counter()
-            self.history.seconds = before + now - began
-            if checkpoint is not None and now - saved > CHECKPOINT_SECONDS:
+            if checkpoint is not None and time.perf_counter() - saved > CHECKPOINT_SECONDS:
                 self._save(checkpoint)
-                saved = now
-        self._restore(self._best if self.plan.keep == "best" else self._kept_weights())
-        if self.plan.keep == "last":
+                saved = time.perf_counter()
+        best = self.plan.keep == "best" and self.validate is not None
+        self._restore(self._best if best else self._kept_weights())
+        if not best:
             self.history.kept_epoch = self.plan.epochs
         if checkpoint is not None:
             checkpoint.unlink(missing_ok=True)
@@ -160,7 +129,10 @@ class Trainer:
             self._optimizer.zero_grad()
             loss = self.loss(batch, done)
             torch.autograd.backward(loss)
-            norms.append(_gradient_norm(self._learned))
+            gradients = {name: value.grad for name, value in self._learned.items() if value.grad is not None}
+            norms.append(_gradient_norm(gradients.values()))
+            if self.on_gradient is not None:
+                self.on_gradient(gradients, epoch)
             self._optimizer.step([rate * self._decay(done) for rate in self._rates])
             self._update_average()
             losses.append(loss.detach())
@@ -180,16 +152,18 @@ class Trainer:
         return 1 - (1 - self.plan.final_learning_rate) * done
 
     def _judge(self, epoch: int) -> None:
+        began = time.perf_counter()
         current = {name: value.detach().clone() for name, value in self._learned.items()}
         self._restore(self._kept_weights())
-        score = self.validate()
-        if score > self._best_score:
-            self._best_score, self.history.kept_epoch = score, epoch
-            self._best = {name: value.detach().clone() for name, value in self._learned.items()}
-        self.history.validation.append(score)
+        if self.validate is not None:
+            score = self.history.judged(self.validate())
+            if score > self._best_score:
+                self._best_score, self.history.kept_epoch = score, epoch
+                self._best = {name: value.detach().clone() for name, value in self._learned.items()}
         if self.observe is not None:
             self.history.notes.append(self.observe())
         self._restore(current)
+        self.history.validation_seconds += time.perf_counter() - began
 
     def _kept_weights(self) -> dict[str, Tensor]:
         return self._average if self.plan.averaging else {n: v.detach() for n, v in self._learned.items()}
@@ -238,7 +212,6 @@ def _under(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
     return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
 
 
-def _gradient_norm(parameters: dict[str, nn.Parameter]) -> Tensor:
-    gradients = [value.grad for value in parameters.values() if value.grad is not None]
+def _gradient_norm(gradients: Iterable[Tensor]) -> Tensor:
     norm: Tensor = torch.linalg.vector_norm(torch.stack([torch.linalg.vector_norm(g) for g in gradients]))
     return norm

@@ -1,13 +1,21 @@
 """Parallel Matryoshka learning: one map, the losses of all sizes at once (the paper's MRL baseline)."""
 
+from typing import Literal
+
 from pydantic import Field
 
 from smec.method import FitJob, Fitted, Method, Stage
-from smec.options import CostView, SimilarityOptions
+from smec.options import AdsOptions, CostView
 
 
-class Options(SimilarityOptions):
-    """The same loss and start as `smec`, without its stages, selection and memory."""
+class Options(AdsOptions):
+    """The same loss and start as `smec`; its selection and memory can be added, its stages cannot."""
+
+    selection: Literal["truncation", "ads"] = Field(
+        "truncation",
+        description="Dimensions that a size is made of: the first ones, or the most important ones of one importance "
+        "vector, so that smaller sizes lie in larger ones.",
+    )
 
     memory_size: int = Field(0, ge=0, description="Frozen vectors that S-XBM holds; 0: the batch itself serves.")
     cost: CostView = Field(
@@ -28,9 +36,8 @@ class Mrl(Method):
         from smec.joint import fit_linear_map
 
         rows = job.data.basis(job.options.basis)[: max(job.sizes)]
-        weight, history = fit_linear_map(job, rows, job.sizes, total_epochs(job))
-        stage = Stage(self.name, {"weight": weight}, {size: "weight" for size in job.sizes})
-        return Fitted(stage, history.record() | {"warnings": history.warnings()})
+        weight, record = fit_linear_map(job, rows, job.sizes, total_epochs(job))
+        return Fitted(Stage(self.name, {"weight": weight}, {size: "weight" for size in job.sizes}), record)
 
 
 def total_epochs(job: FitJob) -> int:

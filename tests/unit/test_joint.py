@@ -2,10 +2,12 @@
 
 import numpy as np
 import pytest
+import torch
 
 from smec.compressors.mrl import Options, total_epochs
 from smec.joint import fit_linear_map, plan_of
 from smec.method import FitJob
+from smec.validation import ValidationSet
 from tests.fitting import options_of
 
 EYE = np.eye(32, dtype=np.float32)
@@ -17,11 +19,11 @@ def job(data, sizes=(16, 8), **own):
 
 def test_the_start_is_not_touched_and_the_map_moves(planted_data):
     start = EYE[:16].copy()
-    weight, history = fit_linear_map(job(planted_data), start, (16, 8), 2)
+    weight, record = fit_linear_map(job(planted_data), start, (16, 8), 2)
     assert np.array_equal(start, EYE[:16])
     assert weight.shape == (16, 32) and weight.dtype == np.float32
     assert np.abs(weight - start).max() > 1e-3
-    assert len(history.loss) == 2
+    assert len(record["loss"]) == 2
 
 
 def test_rows_that_no_size_reads_change_nothing(planted_data):
@@ -32,8 +34,10 @@ def test_rows_that_no_size_reads_change_nothing(planted_data):
 
 
 def test_the_best_epoch_counts_at_all_sizes_together(planted_data):
-    _, history = fit_linear_map(job(planted_data), EYE[:16], (16, 8), 4)
-    assert history.validation[history.kept_epoch] == max(history.validation)
+    _, record = fit_linear_map(job(planted_data), EYE[:16], (16, 8), 4)
+    scores = record["validation_ndcg@10"]
+    assert scores[record["kept_epoch"]] == max(scores)
+    assert np.mean(list(record["validation_ndcg@10_by_size"].values()), axis=0) == pytest.approx(scores)
 
 
 @pytest.mark.parametrize(
@@ -49,3 +53,36 @@ def test_a_plan_takes_what_the_options_say():
     plan = plan_of(options, 4)
     assert (plan.epochs, plan.learning_rate, plan.final_learning_rate) == (4, 0.3, 0.2)
     assert (plan.path, plan.averaging, plan.keep) == (0.7, 0.5, "last")
+
+
+def test_ads_that_has_not_learned_orders_the_rows_by_variance(planted_data):
+    still = {
+        "selection": "ads",
+        "gumbel_temperature": 0.0,
+        "final_gumbel_temperature": 0.0,
+        "learning_rate": 1e-12,
+        "alpha": 0.0,
+    }
+    weight, record = fit_linear_map(job(planted_data, (32, 16, 8), **still), EYE, (32, 16, 8), 1)
+    outputs = planted_data.documents @ weight.T
+    assert (np.diff(outputs.var(axis=0)) <= 0).all()
+    assert np.sort(weight.argmax(axis=1)).tolist() == list(range(32))
+    assert record["selection_per_epoch"] == [{"changed": 0.0, "entropy": 0.0}] * 2
+
+
+def test_ads_moves_the_important_rows_to_the_front(planted_data):
+    """The signal lies in rows that a wrong start puts last."""
+    axes = planted_data.axes[::-1].copy()
+    own = {"selection": "ads", "importance_start": 0.0, "importance_learning_rate": 0.5, "alpha": 0.0, "epochs": 30}
+    found, record = fit_linear_map(job(planted_data, (32, 8), **own), axes, (32, 8), 30)
+    fixed, _ = fit_linear_map(job(planted_data, (32, 8), **own | {"selection": "truncation"}), axes, (32, 8), 30)
+    validation = ValidationSet(planted_data, torch.device("cpu"))
+    scores = [validation.ndcg_of(torch.from_numpy(weight[:8])) for weight in (found, fixed)]
+    assert scores[0] > scores[1] + 0.02
+    assert len(record["selection_per_epoch"]) == 31
+
+
+def test_an_undecided_selection_is_warned_of(planted_data):
+    own = {"selection": "ads", "importance_start": 0.0, "importance_learning_rate": 1e-6}
+    _, record = fit_linear_map(job(planted_data, (32, 16, 8), **own), EYE, (32, 16, 8), 2)
+    assert any("never commits" in warning for warning in record["warnings"])

@@ -40,13 +40,13 @@ def test_training_starts_at_the_frozen_space(planted_data):
 @pytest.mark.parametrize(("share", "phases"), [(0.0, {"supervised"}), (1.0, {"unsupervised"})])
 def test_one_phase_alone(planted_data, share, phases):
     (fitted,) = fit_run("matryoshka_adaptor", planted_data, unsupervised_share=share)
-    assert {"unsupervised", "supervised"} & fitted.record.keys() == phases
+    assert fitted.record["phases"].keys() == phases
     assert fitted.record["warnings"] == []
 
 
 def test_both_phases_share_the_steps(planted_data):
     (fitted,) = fit_run("matryoshka_adaptor", planted_data, sizes=(16, 8), epochs=4, unsupervised_share=0.25)
-    steps = [fitted.record[phase]["steps"] for phase in ("unsupervised", "supervised")]
+    steps = [fitted.record["phases"][phase]["steps"] for phase in ("unsupervised", "supervised")]
     assert steps == [2 * 3, 6 * 3], "8 epochs of 3 batches, a quarter of them without labels"
 
 

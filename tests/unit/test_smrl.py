@@ -10,7 +10,7 @@ from smec.compressors import method_named
 from smec.joint import fit_linear_map
 from smec.method import FitJob
 from smec.options import SmrlOptions
-from smec.smrl import annealed, commitment_warnings, stage_epochs
+from smec.smrl import stage_epochs
 from smec.validation import ValidationSet
 from tests.fitting import QUICK, compressor_of, cosines, fit_run, options_of, stage_bytes
 
@@ -32,11 +32,11 @@ def map_of(fitted, size):
 def test_a_chain_of_one_stage_is_plain_training_of_its_two_sizes(planted_data):
     (stage,) = chain(planted_data, sizes=(32, 16), selection="truncation", alpha=0.0)
     job = FitJob(planted_data, (32, 16), None, options_of("mrl", alpha=0.0, **PLAIN), seed=0)
-    expected, history = fit_linear_map(job, EYE, (32, 16), QUICK["epochs"])
+    expected, record = fit_linear_map(job, EYE, (32, 16), QUICK["epochs"])
     assert map_of(stage, 32) == pytest.approx(expected, abs=1e-3)
     assert map_of(stage, 16) == pytest.approx(expected[:16], abs=1e-3)
-    assert stage.record["loss"] == pytest.approx(history.loss, rel=1e-4)
-    assert stage.record["validation_ndcg@10"] == pytest.approx(history.validation, abs=0.02)
+    assert stage.record["loss"] == pytest.approx(record["loss"], rel=1e-4)
+    assert stage.record["validation_ndcg@10"] == pytest.approx(record["validation_ndcg@10"], abs=0.02)
 
 
 @pytest.mark.parametrize(("start", "rule"), [(0.0, "truncation"), (1.0, "variance")])
@@ -172,13 +172,6 @@ def test_pull_back_is_recorded_per_size(planted_data):
     assert set(first.record["pull_back"]["16"]) == {"basis", "share"}
 
 
-def test_temperature_falls_geometrically_and_zero_stays_zero():
-    assert annealed(1.0, 0.01, 0.0) == 1.0
-    assert annealed(1.0, 0.01, 0.5) == pytest.approx(0.1)
-    assert annealed(1.0, 0.01, 1.0) == pytest.approx(0.01)
-    assert annealed(0.0, 0.5, 0.3) == annealed(0.5, 0.0, 0.3) == 0.0
-
-
 @pytest.mark.parametrize(
     ("own", "first", "later"),
     [
@@ -194,22 +187,6 @@ def test_epochs_of_a_stage(own, first, later):
     assert stage_epochs(options, first=True, stages=4) == first
     assert stage_epochs(options, first=False, stages=4) == later
     assert stage_epochs(SmrlOptions(epochs=10, first_stage_share=0.4), first=True, stages=1) == (10, 0)
-
-
-def notes(entropies, changes):
-    return [{"entropy": e, "changed": c} for e, c in zip(entropies, changes, strict=True)]
-
-
-def test_a_selection_that_settles_is_not_warned_of():
-    assert commitment_warnings(notes([1.0, 0.6, 0.1, 0.0, 0.0, 0.0], [0, 0.5, 0.2, 0.1, 0, 0])) == []
-    assert commitment_warnings([]) == []
-
-
-def test_a_selection_that_stays_open_or_keeps_changing_is_warned_of():
-    (undecided,) = commitment_warnings(notes([1.0] * 6, [0.0] * 6))
-    assert "never commits: entropy 1.00 of 1" in undecided and "`gumbel_temperature`" in undecided
-    (restless,) = commitment_warnings(notes([0.0] * 6, [0, 0, 0, 0, 0, 0.3]))
-    assert "still changes: 30%" in restless
 
 
 @pytest.mark.parametrize(
@@ -235,3 +212,6 @@ def test_the_record_follows_every_epoch(planted_data):
         record = fitted.record
         assert len(record["loss"]) == 3
         assert len(record["validation_ndcg@10"]) == len(record["selection_per_epoch"]) == 4
+        assert len(record["seconds_per_epoch"]) == 3
+    by_size = [fitted.record["validation_ndcg@10_by_size"] for fitted in chain(planted_data)]
+    assert [set(scores) for scores in by_size] == [{"32", "16"}, {"8"}], "the sizes that the stage serves"

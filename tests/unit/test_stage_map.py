@@ -8,8 +8,7 @@ import torch
 
 from smec.errors import SmecError
 from smec.options import SmrlOptions
-from smec.selection import AdaptiveSelection
-from smec.stage_map import SelectionTrace, StageMap, build_stage_map
+from smec.stage_map import build_stage_map
 
 ROWS = np.linalg.qr(np.random.default_rng(0).normal(size=(32, 32)))[0].astype(np.float32)[:16]
 
@@ -72,19 +71,3 @@ def test_queries_without_hard_negatives_are_left_out_of_the_evidence(planted_dat
     else:
         with pytest.raises(SmecError, match=r"`contribution` needs mined negatives.* `mined_negatives`"):
             built(few, selection="contribution")
-
-
-def test_the_trace_tells_what_changed_and_how_decided_the_choice_is():
-    stage_map = StageMap(torch.eye(4), None, AdaptiveSelection(torch.tensor([50.0, 40.0, -40.0, -50.0]), 2))
-    trace = SelectionTrace(stage_map, temperature=1.0)
-    assert trace.observe() == {"changed": 0.0, "entropy": pytest.approx(0, abs=1e-6)}
-    with torch.no_grad():
-        stage_map.adaptive.importance.copy_(torch.tensor([0.0, 0.001, 0.002, -0.001]))
-    seen = trace.observe()
-    assert seen["changed"] == 0.5 and seen["entropy"] > 0.9
-    assert trace.observe()["changed"] == 0.0
-
-
-def test_a_fixed_choice_never_changes(planted_data):
-    trace = SelectionTrace(built(planted_data, selection="variance"), temperature=1.0)
-    assert trace.observe() == {"changed": 0.0, "entropy": 0.0}
