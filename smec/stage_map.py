@@ -13,7 +13,7 @@ from smec.options import SmrlOptions
 from smec.selection import AdaptiveSelection, fixed_selection
 from smec.training_data import TrainingData
 
-_Evidence = tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]
+Evidence = tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]
 
 
 class StageMap(nn.Module):
@@ -81,11 +81,11 @@ def build_stage_map(
             "The selection `contribution` needs mined negatives, and there are none. Set `mined_negatives` above 0, or "
             "choose another selection."
         )
-    chosen = fixed_selection(options.selection, keep, *_evidence(data, rows), seed=seed)
+    chosen = fixed_selection(options.selection, keep, *evidence(data, rows), seed=seed)
     return StageMap(layer, below, torch.zeros(len(rows)).index_fill(0, torch.from_numpy(chosen), 1.0))
 
 
-def _evidence(data: TrainingData, rows: NDArray[np.float32]) -> _Evidence:
+def evidence(data: TrainingData, rows: NDArray[np.float32]) -> Evidence:
     """Outputs of the queries, of the documents, and of each query's first relevant document and hardest negative."""
     mined = data.hard_negatives[:, 0] if data.hard_negatives.shape[1] else np.full(len(data.queries), -1)
     usable = mined >= 0
