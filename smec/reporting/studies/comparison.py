@@ -1,0 +1,212 @@
+"""A comparison: a table of levels and differences, and a dot plot of the differences, a panel per size."""
+
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from smec.paper_values import TABLES
+from smec.reporting import style
+from smec.reporting.display import signed
+from smec.reporting.phrases import (
+    ABOVE,
+    BELOW,
+    INTERVALS,
+    TEST,
+    change,
+    counted,
+    key,
+    level,
+    listed,
+    mark,
+    probability,
+    seeds_and_queries,
+    share,
+)
+from smec.reporting.rendered import Rendered
+from smec.studies.comparison import ComparisonStudy
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+ROW_HEIGHT = 0.17
+ROW_HEIGHT_OF_TWO = 0.24
+"""Where each row has the paper's marker below ours."""
+PANEL_MARGIN = 0.62
+LEGEND_HEIGHT = 0.2
+APART = 0.36
+"""How far below ours the paper's marker lies, in rows."""
+MARKER_SIZE = 4
+
+
+def render(frame: pd.DataFrame, settings: ComparisonStudy) -> Rendered:
+    """Return the comparison as a reader sees it.
+
+    Args:
+        frame: a frame of `smec.studies.comparison.analyse`.
+        settings: of the study.
+    """
+    return Rendered(
+        table=_long(frame) if settings.paper else _wide(frame),
+        figure=_figure(frame, settings),
+        caption=_caption(frame, settings),
+        numbers=_numbers(frame),
+    )
+
+
+def _places(frame: pd.DataFrame) -> list[tuple[str, str]]:
+    return list(frame[["dataset", "backbone"]].drop_duplicates().itertuples(index=False, name=None))
+
+
+def _where(frame: pd.DataFrame, row: Any) -> dict[str, str]:
+    """Return the columns that tell rows of several datasets or backbones apart."""
+    columns = [name for name in ("dataset", "backbone") if frame[name].nunique() > 1]
+    return {name: str(row[name]) for name in columns}
+
+
+def _long(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return a line per row and size: what stands beside the paper needs the columns."""
+    lines = [
+        _where(frame, row)
+        | {
+            "dimensions": str(row["size"]),
+            "nDCG@10": level(row),
+            "difference": change(row),
+            "p (Holm)": probability(row["p_holm"]),
+            "paper: dimensions": "" if pd.isna(row["paper_size"]) else f"{row['paper_size']:.0f}",
+            "paper: nDCG@10": share(row["paper"], 4),
+            "paper: difference": _signed(row["paper_difference"], 4),
+            "ours minus paper's": _signed(row["beyond_paper"], 4),
+        }
+        for row in frame.to_dict("records")
+    ]
+    return pd.DataFrame(lines, index=pd.Index(frame["row"], name="row"))
+
+
+def _wide(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return a line per row of the comparison, two columns per size."""
+    lines: dict[tuple[str, ...], dict[str, str]] = {}
+    for row in frame.to_dict("records"):
+        line = lines.setdefault((row["dataset"], row["backbone"], row["row"]), _where(frame, row))
+        line |= {f"{row['size']}": share(row["mean"]), f"{row['size']}: difference": change(row)}
+    index = pd.Index([label for _, _, label in lines], name="row")
+    return pd.DataFrame(list(lines.values()), index=index).fillna("")
+
+
+def _signed(value: float, digits: int = 3) -> str:
+    return "" if pd.isna(value) else signed(value, digits)
+
+
+def _figure(frame: pd.DataFrame, settings: ComparisonStudy) -> "Figure":
+    from matplotlib.figure import Figure
+
+    places = _places(frame)
+    blocks = [frame[(frame["dataset"] == dataset) & (frame["backbone"] == backbone)] for dataset, backbone in places]
+    columns = max(block["size"].nunique() for block in blocks)
+    labels = [label for label, _ in settings.rows if label != settings.baseline]
+    beside = bool(frame["paper_difference"].notna().any())
+    row_height = ROW_HEIGHT_OF_TWO if beside else ROW_HEIGHT
+    height = len(blocks) * (len(labels) * row_height + PANEL_MARGIN) + LEGEND_HEIGHT * beside
+    figure = Figure(figsize=(style.DOUBLE_COLUMN, height))
+    grid = figure.subplots(len(blocks), columns, squeeze=False, sharey=True, sharex="row")
+    for panels, block, place in zip(grid, blocks, places, strict=True):
+        sizes = sorted(block["size"].unique(), reverse=True)
+        for panel, size in zip(panels, sizes, strict=False):
+            _panel(panel, block[block["size"] == size].set_index("row"), labels)
+            panel.set_title(f"{', '.join(place)}: {size}" if len(blocks) > 1 else f"{size} dimensions")
+        for unused in panels[len(sizes) :]:
+            unused.remove()
+        panels[0].set_yticks(range(len(labels)), labels)
+        panels[0].set_ylim(len(labels) - 0.4, -0.6)
+    figure.supxlabel(f"difference in nDCG@10 from {settings.baseline}", fontsize=style.FONT_SIZE)
+    if beside:
+        _legend(figure)
+    return figure
+
+
+def _panel(axes: "Axes", rows: pd.DataFrame, labels: list[str]) -> None:
+    """Draw one size: ours filled with its interval, the paper's hollow."""
+    axes.axvline(0, color=style.BLACK, linewidth=0.8, zorder=1)
+    axes.grid(visible=False, axis="y")
+    axes.locator_params(axis="x", nbins=4)
+    for place, label in enumerate(labels):
+        row = rows.loc[label]
+        look = style.style_of(str(row["run"]))
+        beside = pd.notna(row["paper_difference"])
+        ends = [[row["difference"] - row["difference_low"]], [row["difference_high"] - row["difference"]]]
+        axes.errorbar(
+            row["difference"],
+            place - APART / 2 * beside,
+            xerr=ends,
+            color=look.colour,
+            marker=look.marker,
+            markersize=MARKER_SIZE,
+            linewidth=1.1,
+            zorder=3,
+        )
+        if beside:
+            axes.plot(
+                row["paper_difference"],
+                place + APART / 2,
+                color=look.colour,
+                marker=look.marker,
+                markersize=MARKER_SIZE,
+                markerfacecolor="white",
+                linestyle="none",
+                zorder=2,
+            )
+
+
+def _legend(figure: "Figure") -> None:
+    from matplotlib.lines import Line2D
+
+    common: dict[str, Any] = {"color": style.BLACK, "marker": "o", "markersize": MARKER_SIZE}
+    ours = Line2D([], [], linewidth=1.1, label="ours, 95 % interval", **common)
+    theirs = Line2D([], [], linestyle="none", markerfacecolor="white", label="paper", **common)
+    figure.legend(handles=[ours, theirs], loc="outside upper right", ncols=2)
+
+
+def _caption(frame: pd.DataFrame, settings: ComparisonStudy) -> str:
+    rows = frame[frame["row"] != settings.baseline]
+    marks = [mark(row) for row in rows.to_dict("records")]
+    ranked = rows.sort_values("difference").to_dict("records")
+    lowest, highest = (
+        f"{signed(row['difference'])} ({row['row']}, {row['size']} dimensions)" for row in (ranked[0], ranked[-1])
+    )
+    told = [
+        f"nDCG@10 ({seeds_and_queries(frame)}) and the difference from {settings.baseline}, {INTERVALS}; {ABOVE} "
+        f"better, {BELOW} worse ({TEST} over all rows and sizes of a dataset).",
+        f"Of {counted(len(rows), 'difference')}, {marks.count(ABOVE)} are significantly positive and "
+        f"{marks.count(BELOW)} significantly negative; they reach from {lowest} to {highest}.",
+    ]
+    return " ".join(told + ([_beside_paper(rows, settings.paper)] if settings.paper else []))
+
+
+def _beside_paper(rows: pd.DataFrame, name: str) -> str:
+    """Return how our differences compare with the paper's, and which sizes stand beside which."""
+    table, paired = TABLES[name], rows.dropna(subset=["beyond_paper"])
+    if paired.empty:
+        return f"No row stands beside {table.source}."
+    pairs = paired[["size", "paper_size"]].drop_duplicates().sort_values("size").astype(int)
+    ours, theirs = pairs["size"].tolist(), pairs["paper_size"].tolist()
+    beside = (
+        "at the same sizes"
+        if ours == theirs
+        else f"whose {listed(theirs)} dimensions stand beside our {listed(ours)}, paired from the smallest up"
+    )
+    agree = int((paired["difference"] * paired["paper_difference"] > 0).sum())
+    inside = int(paired["paper_difference"].between(paired["difference_low"], paired["difference_high"]).sum())
+    return (
+        f"Hollow: {table.source}, {beside}; backbone and data differ. {agree} of {len(paired)} differences have the "
+        f"paper's sign, and the paper's value lies within our interval in {inside}."
+    )
+
+
+def _numbers(frame: pd.DataFrame) -> dict[str, float | str]:
+    found: dict[str, float | str] = {}
+    for row in frame.to_dict("records"):
+        place = (row["dataset"], row["backbone"], row["row"], row["size"])
+        for name in ("mean", "difference", "p_holm", "beyond_paper"):
+            if pd.notna(row[name]):
+                found[key(*place, name)] = float(row[name])
+    return found
