@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-LossName = Literal["rank", "infonce", "mse", "cross_entropy"]
+LossName = Literal["rank", "infonce", "mse", "cross_entropy", "hinge"]
 
 
 def rank_loss(scores: Tensor, relevance: Tensor, temperature: float = 1.0) -> Tensor:
@@ -30,13 +30,30 @@ def rank_loss(scores: Tensor, relevance: Tensor, temperature: float = 1.0) -> Te
     Returns:
         float scalar.
     """
-    query, better = (relevance > 0).nonzero(as_tuple=True)  # (P,), (P,): the relevant pairs of the batch
-    margin = (scores[query] - scores[query, better].unsqueeze(1)) / temperature  # (P, U)
-    worse = relevance[query]  # (P, U)
-    weight = (relevance[query, better].unsqueeze(1) - worse).clamp_min(0) * (worse >= 0)
+    query, behind, weight = _ranked_pairs(scores, relevance)
+    margin = behind / temperature
     pairs = (weight > 0).sum(1)
     per_relevant = (weight * functional.softplus(margin)).sum(1)
     return _mean_over_queries(per_relevant, pairs, query, len(scores))
+
+
+def hinge_loss(scores: Tensor, relevance: Tensor, margin: float = 0.3) -> Tensor:
+    """Triplet loss that stops pulling where a pair is far enough apart (DIVE, arXiv 2605.20689).
+
+    `max(0, margin - (s_j - s_k))` over the pairs y_j > y_k, averaged over the pairs of a query, then over queries. A
+    pair that meets the margin counts in the average and has no gradient.
+
+    Args:
+        scores: float (B, U), cosines.
+        relevance: float (B, U), grades; how far apart they are does not matter.
+        margin: by how much the better document has to be ahead, a difference of cosines.
+
+    Returns:
+        float scalar.
+    """
+    query, behind, weight = _ranked_pairs(scores, relevance)
+    ranked = (weight > 0).to(scores.dtype)
+    return _mean_over_queries((ranked * functional.relu(margin + behind)).sum(1), ranked.sum(1), query, len(scores))
 
 
 def info_nce(scores: Tensor, relevance: Tensor, temperature: float = 0.05) -> Tensor:
@@ -126,12 +143,54 @@ def distillation_loss(teacher: Tensor, student: Tensor, temperature: float) -> T
     return functional.kl_div(torch.log_softmax(student / temperature, dim=1), target, reduction="batchmean")
 
 
+def nt_xent(views: Tensor, temperature: float) -> Tensor:
+    """Contrastive loss between views of the same items (NT-Xent, Chen et al. 2020, arXiv 2002.05709).
+
+    `-log exp(s+ / T) / (exp(s+ / T) + sum_- exp(s- / T))` for each ordered pair of views of one item, the negatives
+    being all views of all other items; averaged over the pairs. One item alone has nothing to differ from: 0.
+
+    Args:
+        views: float (H, N, d), H >= 2 views of N distinct items, of any length.
+        temperature: divides the cosines.
+
+    Returns:
+        float scalar.
+    """
+    count, items = views.shape[:2]
+    if items < 2:
+        return views.sum() * 0
+    unit = functional.normalize(views, dim=2).flatten(0, 1)
+    logits = unit @ unit.T / temperature
+    item = torch.arange(items, device=views.device).repeat(count)
+    same = item.unsqueeze(1) == item
+    others = logits.masked_fill(same, -torch.inf).logsumexp(1)
+    itself = torch.eye(len(unit), dtype=torch.bool, device=views.device)
+    positive = logits[same & ~itself].view(len(unit), count - 1)
+    return functional.softplus(others.unsqueeze(1) - positive).mean()
+
+
 SUPERVISED_LOSSES: dict[LossName, Callable[[Tensor, Tensor, float], Tensor]] = {
     "rank": rank_loss,
     "infonce": info_nce,
     "mse": mean_squared_error,
     "cross_entropy": cross_entropy,
+    "hinge": hinge_loss,
 }
+"""The last argument is the temperature, of `hinge` the margin."""
+
+
+def _ranked_pairs(scores: Tensor, relevance: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Set each relevant document j of a query against every document k of the batch.
+
+    Returns:
+        The queries of the P relevant documents, int64 (P,); `s_k - s_j`, float (P, U); and `y_j - y_k` where that is
+        positive and k is not to be ignored, else 0, float (P, U).
+    """
+    query, better = (relevance > 0).nonzero(as_tuple=True)
+    behind = scores[query] - scores[query, better].unsqueeze(1)
+    worse = relevance[query]
+    weight = (relevance[query, better].unsqueeze(1) - worse).clamp_min(0) * (worse >= 0)
+    return query, behind, weight
 
 
 def _mean_over_queries(totals: Tensor, counts: Tensor, query: Tensor, queries: int) -> Tensor:

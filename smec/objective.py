@@ -19,7 +19,8 @@ def supervised_loss(queries: Tensor, documents: Tensor, batch: Batch, options: S
 
 def score_loss(scores: Tensor, batch: Batch, options: SupervisedOptions) -> Tensor:
     """Return the supervised loss of cosines (B, U)."""
-    return SUPERVISED_LOSSES[options.loss](scores, batch.relevance, options.temperature)
+    scale = options.margin if options.loss == "hinge" else options.temperature
+    return SUPERVISED_LOSSES[options.loss](scores, batch.relevance, scale)
 
 
 class MatryoshkaObjective:

@@ -6,7 +6,7 @@ from pydantic import Field, model_validator
 
 from smec.settings import Settings
 
-LossChoice = Literal["rank", "infonce", "mse", "cross_entropy"]
+LossChoice = Literal["rank", "infonce", "mse", "cross_entropy", "hinge"]
 CostView = Literal["total", "per_size"]
 
 
@@ -29,6 +29,9 @@ class SupervisedOptions(Budget):
 
     loss: LossChoice = Field("rank", description="Supervised loss.")
     temperature: float = Field(1.0, gt=0, description="Divides the cosines in the loss; the papers' rank loss has 1.")
+    margin: float = Field(
+        0.3, gt=0, description="Of the loss `hinge`: a relevant document has to be ahead by this difference of cosines."
+    )
     learning_rate: float = Field(1e-3, gt=0, description="Of Adam, at the start.")
     final_learning_rate: float = Field(
         1.0, ge=0, le=1, description="Share of the learning rate at the end of its linear decay; 1 keeps it constant."

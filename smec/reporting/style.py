@@ -69,6 +69,7 @@ STYLES = {
     "mrl": Style(GREEN, "^", DASHED),
     "matryoshka_adaptor": Style(PURPLE, "D", DASHDOT),
     "search_adaptor": Style(ORANGE, "v", LOOSE),
+    "dive": Style(BLACK, "p", DASHDOT),
     "pca": Style(SKY, "P", DASHED),
     "whitening": Style(SKY, "X", DOTTED),
     "truncation": Style(BLACK, "*", DASHED),

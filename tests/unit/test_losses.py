@@ -5,7 +5,16 @@ import math
 import pytest
 import torch
 
-from smec.losses import SUPERVISED_LOSSES, cross_entropy, info_nce, mean_squared_error, rank_loss, similarity_loss
+from smec.losses import (
+    SUPERVISED_LOSSES,
+    cross_entropy,
+    hinge_loss,
+    info_nce,
+    mean_squared_error,
+    nt_xent,
+    rank_loss,
+    similarity_loss,
+)
 
 SCORES = torch.tensor([[0.9, 0.1, 0.4], [0.2, 0.8, 0.5]])
 RELEVANCE = torch.tensor([[1.0, 0.0, 0.0], [0.0, 2.0, 1.0]])
@@ -24,6 +33,64 @@ def test_rank_loss_by_hand():
 def test_rank_loss_divides_the_margin_by_the_temperature():
     scores, relevance = torch.tensor([[0.5, 0.3]]), torch.tensor([[1.0, 0.0]])
     assert rank_loss(scores, relevance, 0.1).item() == pytest.approx(log1p_exp(-2.0))
+
+
+def test_hinge_loss_by_hand():
+    first = ((0.6 - 0.8) * 0 + (0.6 - 0.5)) / 2
+    second = ((0.6 - 0.6) + (0.6 - 0.3) + (0.6 - 0.3)) / 3
+    assert hinge_loss(SCORES, RELEVANCE, 0.6).item() == pytest.approx((first + second) / 2)
+    assert hinge_loss(SCORES, RELEVANCE, 0.25).item() == 0
+
+
+def test_hinge_loss_pulls_at_a_pair_only_until_it_meets_the_margin():
+    scores = torch.tensor([[0.9, 0.5, 0.7, 0.8]], requires_grad=True)
+    loss = hinge_loss(scores, torch.tensor([[1.0, 0.0, 0.0, -1.0]]), 0.3)
+    assert loss.item() == pytest.approx(0.1 / 2), "two pairs count, one of them is met, the ignored one is none"
+    loss.backward()
+    assert scores.grad.tolist() == [[-0.5, 0.0, 0.5, 0.0]]
+
+
+def test_nt_xent_by_hand():
+    """Two views of two items: in the first view they are at right angles, in the second 60 degrees apart."""
+    half, root = 0.5, math.sqrt(0.75)
+    views = torch.tensor([[[2.0, 0.0], [0.0, 1.0]], [[1.0, 0.0], [half, root]]])
+    cosine = {  # of (view, item) with (view, item)
+        ("1a", "1b"): 0.0,
+        ("1a", "2a"): 1.0,
+        ("1a", "2b"): half,
+        ("1b", "2a"): 0.0,
+        ("1b", "2b"): root,
+        ("2a", "2b"): half,
+    }
+    cosine |= {(right, left): value for (left, right), value in cosine.items()}
+
+    def of(anchor, positive, negatives):
+        e = {other: math.exp(cosine[anchor, other] / 0.5) for other in (positive, *negatives)}
+        return -math.log(e[positive] / sum(e.values()))
+
+    expected = [
+        of("1a", "2a", ("1b", "2b")),
+        of("2a", "1a", ("1b", "2b")),
+        of("1b", "2b", ("1a", "2a")),
+        of("2b", "1b", ("1a", "2a")),
+    ]
+    assert nt_xent(views, 0.5).item() == pytest.approx(sum(expected) / 4, rel=1e-6)
+
+
+def test_nt_xent_of_two_views_equals_the_usual_form():
+    """With two views, torch's cross-entropy over all others with the other view as the target."""
+    views = torch.randn(2, 5, 7, generator=torch.Generator().manual_seed(0))
+    unit = torch.nn.functional.normalize(views, dim=2).flatten(0, 1)
+    logits = (unit @ unit.T / 0.07).fill_diagonal_(-torch.inf)
+    expected = torch.nn.functional.cross_entropy(logits, torch.tensor([5, 6, 7, 8, 9, 0, 1, 2, 3, 4]))
+    assert nt_xent(views, 0.07).item() == pytest.approx(expected.item(), rel=1e-5)
+
+
+def test_nt_xent_of_one_item_is_zero_with_a_gradient_of_zero():
+    views = torch.randn(3, 1, 4, requires_grad=True)
+    loss = nt_xent(views, 0.07)
+    loss.backward()
+    assert loss.item() == 0 and (views.grad == 0).all()
 
 
 def test_info_nce_by_hand():
@@ -93,4 +160,4 @@ def test_raising_the_score_of_a_relevant_document_lowers_the_loss(name):
     better = SCORES.clone()
     better[0, 0] += 0.05
     loss = SUPERVISED_LOSSES[name]
-    assert loss(better, RELEVANCE, 0.2) < loss(SCORES, RELEVANCE, 0.2)
+    assert loss(better, RELEVANCE, 0.9) < loss(SCORES, RELEVANCE, 0.9)

@@ -27,7 +27,8 @@ def batches(data, chosen, count=3):
 def supervised(batch, chosen):
     pairs = [((batch.queries @ WEIGHT.T)[:, :m], (batch.documents @ WEIGHT.T)[:, :m]) for m in LEVELS]
     loss = SUPERVISED_LOSSES[chosen.loss]
-    return sum(loss(cosines(q, d), batch.relevance, chosen.temperature) for q, d in pairs).item()
+    scale = chosen.margin if chosen.loss == "hinge" else chosen.temperature
+    return sum(loss(cosines(q, d), batch.relevance, scale) for q, d in pairs).item()
 
 
 @pytest.mark.parametrize("loss", SUPERVISED_LOSSES)
