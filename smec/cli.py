@@ -222,6 +222,18 @@ def summary(
 
 
 @app.command()
+def report(
+    spec: Spec,
+    output: Annotated[Path, typer.Option(help="The HTML file.")],
+    results: Annotated[Path, typer.Option(help="Folder of the results.")] = Path("results"),
+) -> None:
+    """Write the page with the whole story."""
+    from smec.jobs import report as job
+
+    job.run(_parsed(spec), results, output)
+
+
+@app.command()
 def schema(
     output: Annotated[Path, typer.Option(help="Where the schema goes.")] = Path("config/schema.json"),
 ) -> None:

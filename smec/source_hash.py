@@ -32,6 +32,20 @@ def source_hash(*modules: str) -> str:
 
 
 @cache
+def data_hash(package: str) -> str:
+    """Return a hash over the files below a package that are not Python, such as templates.
+
+    Args:
+        package: dotted name inside `smec`.
+    """
+    folder, digest = _path(package).parent, hashlib.sha256()
+    for path in sorted(folder.rglob("*")):
+        if path.is_file() and path.suffix not in (".py", ".pyc"):
+            digest.update(f"{path.relative_to(folder).as_posix()}\0".encode() + path.read_bytes() + b"\0")
+    return digest.hexdigest()[:16]
+
+
+@cache
 def _read(module: str) -> tuple[frozenset[str], str]:
     """Return what a module imports from this package, and its syntax tree as text without docstrings."""
     tree = ast.parse(_path(module).read_text(encoding="utf-8"))

@@ -1,0 +1,31 @@
+"""The methods of the page in a table: name, what it does in a sentence, options that the configuration sets."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from smec.compressors import method_named
+from smec.reporting.page.markup import Cells, Markup, literal, prose
+from smec.runs import parse
+
+
+def described(configuration: Mapping[str, Any], runs: Mapping[str, str]) -> Cells:
+    """Return one row per run: what the method does, from its docstring, whether it learns, and what is set.
+
+    Args:
+        configuration: resolved.
+        runs: label of each run, by its name (see `smec.runs`).
+    """
+    rows = [(label, *_row(name, configuration["methods"])) for name, label in runs.items()]
+    return Cells(["method", "what it does", "learns", "set in the configuration"], rows)
+
+
+def _row(name: str, entries: Mapping[str, Any]) -> tuple[Markup, str, Markup]:
+    run = parse(name)
+    values = {**entries[run.entry], **run.changes}
+    method = method_named(str(values.pop("method", run.entry)))
+    doc = (type(method).__doc__ or "").strip().partition("\n")[0]
+    return prose(doc), "yes" if "epochs" in method.Options.model_fields else "no", _settings(values)
+
+
+def _settings(values: Mapping[str, Any]) -> Markup:
+    return Markup(", ".join(literal(f"{key}: {value}") for key, value in values.items()))

@@ -1,0 +1,53 @@
+"""Tables that the page makes from the results: scores, the tested run against its rival, the datasets."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import pandas as pd
+
+from smec.reporting.page.findings import Findings
+from smec.reporting.page.formats import count, p_value, percent, score, signed, times
+from smec.reporting.page.markup import Cells, Markup
+from smec.reporting.tables import DAGGER, grid
+
+
+def scores(block: pd.DataFrame) -> Cells:
+    """Return method by size, the best of each size in bold, intervals below the means.
+
+    Args:
+        block: the rows of one dataset and backbone of a summary.
+    """
+    cells = grid(block, bold="**{}**\\ ", interval="\\ :interval:`[{}, {}]`", mark=DAGGER)
+    rows = [[str(name), *map(Markup, row)] for name, row in zip(cells.index, cells.to_numpy().tolist(), strict=True)]
+    return Cells(["method", *cells.columns], rows)
+
+
+def comparison(found: Findings) -> Cells:
+    """Return the tested run against the best of the others, one row per size."""
+    head = ["dimensions", "smaller", found.tested, "of the uncompressed", "best other", "its score", "difference", "p"]
+    rows = [
+        [
+            str(point.size),
+            times(found.width / point.size, 1),
+            score(point.mean),
+            percent(point.mean / found.uncompressed) if found.uncompressed else "",
+            point.rival,
+            score(point.rival_mean),
+            signed(point.difference),
+            p_value(point.p),
+        ]
+        for point in found.points
+    ]
+    return Cells(head, rows)
+
+
+def datasets(configuration: Mapping[str, Any], manifests: Mapping[str, Any]) -> Cells:
+    """Return one row per experiment: documents, queries of each split, backbone, sizes."""
+    rows = []
+    for experiment in configuration["experiments"]:
+        counts = manifests[experiment["dataset"]]["counts"]
+        queries = [count(counts["queries"].get(split, 0)) for split in ("train", "validation", "test")]
+        sizes = ", ".join(str(size) for size in experiment["sizes"])
+        rows.append([experiment["dataset"], experiment["backbone"], count(counts["corpus"]), *queries, sizes])
+    splits = [f"{split} queries" for split in ("training", "validation", "test")]
+    return Cells(["dataset", "backbone", "documents", *splits, "sizes"], rows)
