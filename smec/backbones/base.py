@@ -41,6 +41,13 @@ class BackboneSettings(Settings):
 class RowEncoder(Protocol):
     """The vectors of one role of one dataset, computed or read a range of rows at a time."""
 
+    def missing(self) -> str | None:
+        """Say what loading will lack on this machine (a key, a model), and what to do; None where all is there.
+
+        Nothing is loaded and no network is used, so that a plan of a whole workflow can ask.
+        """
+        return None
+
     @property
     def dim(self) -> int:
         """Length of a vector."""

@@ -64,6 +64,15 @@ class DatasetSettings(Settings):
         return "vectors" if self.brings_vectors else "text"
 
     def sources(self) -> tuple[Path, ...]:
+    def missing(self) -> str | None:
+        """Say what the job that builds the set will lack on this machine, and what to do; None where all is there."""
+        return None
+
+    @property
+    def group(self) -> str | None:
+        """Name of a set that this is one part of: the mean over its parts counts as one dataset in an average."""
+        return None
+
         """Return the files, and folders with all their files, that the set is built from: an edit builds it anew."""
         return tuple(value for _, value in self if isinstance(value, Path))
 
