@@ -5,10 +5,11 @@ from pathlib import Path
 from typing import Any
 
 from smec import backbones, datasets, studies
-from smec.backbones.model_files import is_hub_id, model_folder
 from smec.compressors import method_named
 from smec.config import Config, Experiment
+from smec.datasets.reading import ROLES
 from smec.errors import SmecError, nearest_name
+from smec.modality import mismatch
 from smec.runs import RunName, entry_of, parse
 from smec.settings import Settings
 
@@ -86,29 +87,20 @@ def _check_sources(config: Config, dataset: str) -> None:
 
 
 def _check_model(config: Config, backbone: str) -> None:
-    model = getattr(backbones.parse(config.backbones[backbone]), "model", None)
-    if isinstance(model, str) and not is_hub_id(model):
-        try:
-            model_folder(model)
-        except SmecError as error:
-            raise SmecError(f"backbones.{backbone}.model: {error}") from error
+    try:
+        backbones.parse(config.backbones[backbone]).check()
+    except SmecError as error:
+        raise SmecError(f"backbones.{backbone}: {error}") from error
 
 
 def _check_pair(config: Config, experiment: Experiment) -> None:
-    dataset, backbone = (
-        datasets.parse(config.datasets[experiment.dataset]),
-        backbones.parse(config.backbones[experiment.backbone]),
-    )
-    if dataset.brings_vectors == backbone.reads_vectors:
-        return
-    pair = (
-        f"The experiment on {experiment.dataset} with {experiment.backbone} cannot run: datasets.{experiment.dataset}"
-    )
-    if dataset.brings_vectors:
-        told = "brings vectors and no text, which the backbone would encode. Use a backbone of kind 'precomputed'."
-    else:
-        told = "brings no vectors, which the backbone would read. Use a backbone that encodes text."
-    raise SmecError(f"{pair} {told}")
+    dataset = datasets.parse(config.datasets[experiment.dataset])
+    backbone = backbones.parse(config.backbones[experiment.backbone])
+    for role in ROLES:
+        told = mismatch(role, dataset.modality(role), backbone.encodes)
+        if told:
+            pair = f"The experiment on {experiment.dataset} with {experiment.backbone} cannot run"
+            raise SmecError(f"{pair}: datasets.{experiment.dataset} {told}")
 
 
 def _check_mined(config: Config, run: str) -> None:

@@ -18,9 +18,6 @@ LARGE = 2.0**60
 class BackboneSettings(Settings):
     """Settings that every kind of backbone has."""
 
-    reads_vectors: ClassVar[bool] = False
-    """True where vectors come with the dataset, False where they are computed."""
-
     encodes: ClassVar[frozenset[Modality]] = frozenset({"text"})
     """What may be on a side of a dataset."""
 
@@ -33,13 +30,16 @@ class BackboneSettings(Settings):
         """
         raise NotImplementedError
 
+    def check(self) -> None:
+        """Look whether what the backbone needs is on this machine and fits, without loading it.
+
+        Raises:
+            SmecError: names what is missing or differs.
+        """
+
     def files(self) -> tuple[Path, ...]:
         """Return local files that must exist before the backbone is loaded; a step of the workflow may make them."""
         return ()
-
-
-class RowEncoder(Protocol):
-    """The vectors of one role of one dataset, computed or read a range of rows at a time."""
 
     def missing(self) -> str | None:
         """Say what loading will lack on this machine (a key, a model), and what to do; None where all is there.
@@ -47,6 +47,10 @@ class RowEncoder(Protocol):
         Nothing is loaded and no network is used, so that a plan of a whole workflow can ask.
         """
         return None
+
+
+class RowEncoder(Protocol):
+    """The vectors of one role of one dataset, computed or read a range of rows at a time."""
 
     @property
     def dim(self) -> int:

@@ -18,7 +18,6 @@ from smec.modality import Modality
 class PrecomputedSettings(BackboneSettings):
     """The vectors that a dataset brings along."""
 
-    reads_vectors: ClassVar[bool] = True
     encodes: ClassVar[frozenset[Modality]] = frozenset({"vectors"})
     kind: Literal["precomputed"] = Field(default="precomputed", description="Vectors of a dataset of kind `arrays`.")
 

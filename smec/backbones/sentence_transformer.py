@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
 from smec.backbones.base import BackboneSettings, check_dim, unit_rows
+from smec.backbones.devices import Device, Precision, chosen_device, chosen_precision
 from smec.backbones.model_files import KNOWN_SHA256, WEIGHTS, check_weights, files_sha256, is_hub_id, model_folder
 from smec.datasets import reading
 from smec.errors import SmecError
@@ -49,10 +50,10 @@ class SentenceTransformerSettings(BackboneSettings):
         default=None, ge=1, description="Longest input in tokens; the model's own when null."
     )
     batch_size: int = Field(default=32, ge=1, description="Texts per forward pass.")
-    precision: Literal["auto", "float32", "bfloat16"] = Field(
+    precision: Precision = Field(
         default="auto", description="Precision of the forward pass; auto is float32 on CPU and bfloat16 on GPU."
     )
-    device: Literal["auto", "cpu", "cuda"] = Field(default="auto", description="Where the model runs.")
+    device: Device = Field(default="auto", description="Where the model runs.")
     trust_remote_code: bool = Field(default=False, description="Let the model bring and run code of its own.")
 
     @model_validator(mode="after")
@@ -64,6 +65,11 @@ class SentenceTransformerSettings(BackboneSettings):
                 f"'./{self.model}', an installed package as 'package:NAME'."
             )
         return self
+
+    def check(self) -> None:
+        """Look whether a local model is there (see the base class)."""
+        if not is_hub_id(self.model):
+            model_folder(self.model)
 
     def prompt(self, role: str) -> str:
         """Return the text that is put before each text of `role`."""
@@ -155,10 +161,8 @@ def load(settings: SentenceTransformerSettings) -> SentenceTransformerBackbone:
         if expected:
             check_weights(folder, expected)
         source, weights = str(folder), files_sha256(folder)
-    device = _device(settings)
-    precision = settings.precision
-    if precision == "auto":
-        precision = "float32" if device == "cpu" else "bfloat16"
+    device = chosen_device(settings.device)
+    precision = chosen_precision(settings.precision, device)
     model = _load_model(settings, source, device, precision)
     return SentenceTransformerBackbone(
         model, settings, {"precision": precision, "weights": weights}, {"versions": _versions(), "device": device}
@@ -216,15 +220,6 @@ def _unloadable(settings: SentenceTransformerSettings, error: Exception) -> str:
             "Check the id, the revision and the network; or download the model and give its folder as `model`."
         )
     return f"The model {settings.model!r} could not be loaded: {reason} Check that the folder is a complete model."
-
-
-def _device(settings: SentenceTransformerSettings) -> str:
-    import torch
-
-    available = torch.cuda.is_available()
-    if settings.device == "cuda" and not available:
-        raise SmecError("The backbone asks for device 'cuda', but no GPU is visible. Set device to 'auto' or 'cpu'.")
-    return "cuda" if available and settings.device != "cpu" else "cpu"
 
 
 def _versions() -> dict[str, str]:

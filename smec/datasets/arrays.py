@@ -4,7 +4,7 @@ The backbone of such a dataset is `precomputed`. Vectors are only ever read by b
 """
 
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import Any, Literal
 
 import numpy as np
 import pyarrow as pa
@@ -15,12 +15,12 @@ from smec.datasets.judgement_files import read_judgements
 from smec.datasets.splits import complete_split
 from smec.datasets.vector_files import VectorFile, open_vectors, read_ids
 from smec.errors import SmecError
+from smec.modality import Modality
 
 
 class ArraysSettings(DatasetSettings):
     """Vectors and judgements from files."""
 
-    brings_vectors: ClassVar[bool] = True
     kind: Literal["arrays"] = Field(default="arrays", description="Vectors and judgements from local files.")
     corpus: Path = Field(
         description="Vectors of the documents: .npy of shape (rows, dim), or .parquet with the columns id and vector."
@@ -36,6 +36,10 @@ class ArraysSettings(DatasetSettings):
         "numbers from 0 when null.",
     )
     query_ids: Path | None = Field(default=None, description="Ids beside a .npy of queries, as for `corpus_ids`.")
+
+    def modality(self, role: str) -> Modality:
+        """Return vectors (see the base class)."""
+        return "vectors"
 
 
 def load(settings: ArraysSettings, folder: Path) -> Dataset:

@@ -158,8 +158,8 @@ def test_every_key_is_described():
         (("training", "alpha"), float("nan"), r"alpha: .*finite number"),
         (("training", "path"), float("inf"), r"path: .*finite number"),
         (("datasets", "docs", "test_fraction"), 0, r"datasets\.docs\.test_fraction .* is 0"),
-        (("backbones", "minilm", "model"), "./nope", r"backbones\.minilm\.model: The folder \./nope .* does not exist"),
-        (("backbones", "minilm", "model"), "package:nope", r"backbones\.minilm\.model: No installed package 'nope'"),
+        (("backbones", "minilm", "model"), "./nope", r"backbones\.minilm: The folder \./nope .* does not exist"),
+        (("backbones", "minilm", "model"), "package:nope", r"backbones\.minilm: No installed package 'nope'"),
         (("backbones", "minilm"), {"kind": "precomputed", "dim": 384}, r"datasets\.docs brings no vectors"),
     ],
 )

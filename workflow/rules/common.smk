@@ -10,7 +10,8 @@ from smec.compressors import method_named
 from smec.errors import SmecError
 from smec.method import stage_names
 from smec.runs import JOIN
-from smec.source_hash import source_hash
+from smec.reporting.page.outline import outline
+from smec.source_hash import data_hash, source_hash
 
 
 def checked_config():
@@ -82,7 +83,7 @@ def stage_files(wildcards):
 def source_files(wildcards):
     """Files that a dataset is built from: an edit of one of them builds it anew."""
     settings = datasets.parse(CONFIG.datasets[wildcards.dataset])
-    named = [value for _, value in settings if isinstance(value, Path)]
+    named = settings.sources()
     inside = [
         found
         for folder in named
@@ -214,9 +215,29 @@ def study_files(wildcards):
     return list(dict.fromkeys(files))
 
 
+def page_files():
+    """What the page shows."""
+    shown = (*CONFIG.views, *CONFIG.studies)
+    files = [f"results/tables/{name}.csv" for name in shown]
+    files += [f"results/figures/{name}.png" for name in shown]
+    files += [f"results/numbers/{name}.json" for name in CONFIG.studies]
+    sets = dict.fromkeys(e.dataset for e in CONFIG.experiments)
+    return files + [f"results/data/{name}/manifest.json" for name in sets]
+
+
+def page_spec():
+    kinds = {name: values["kind"] for name, values in CONFIG.studies.items()}
+    sections = outline(list(CONFIG.views), kinds)
+    shown = CONFIG.model_dump(
+        mode="json", exclude={"scales", "train_gpus", "embed_gpus"}
+    )
+    spec = {"sections": [vars(section) for section in sections], "configuration": shown}
+    return json.dumps(spec)  # in the order in which things are to be told
+
+
 def report_targets():
     kinds = {"tables": ("csv", "md", "tex"), "figures": ("pdf", "png")}
-    return [
+    return ["results/report.html"] + [
         f"results/{kind}/{name}.{suffix}"
         for kind in kinds
         for suffix in kinds[kind]

@@ -1,0 +1,240 @@
+"""Any CLIP-like model that open_clip loads: images and captions become vectors of one space."""
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field, model_validator
+
+from smec.backbones import open_clip_files
+from smec.backbones.base import BackboneSettings, check_dim, unit_rows
+from smec.backbones.devices import Device, Precision, chosen_device, chosen_precision
+from smec.backbones.encoded_rows import ImageRows, TextRows, encoded_rows
+from smec.backbones.open_clip_files import HUB
+from smec.errors import SmecError
+from smec.modality import Modality
+
+if TYPE_CHECKING:
+    import torch
+
+    from smec.image_batches import Transform
+
+COMMIT = re.compile(r"^[0-9a-f]{40}$")
+CAST = {"float32": "fp32", "bfloat16": "bf16"}
+MOST_TOLD = 3
+
+
+class OpenClipSettings(BackboneSettings):
+    """A model of open_clip and how it is used."""
+
+    encodes: ClassVar[frozenset[Modality]] = frozenset({"text", "image"})
+    kind: Literal["open_clip"] = Field(default="open_clip", description="A CLIP model that open_clip loads.")
+    model: str = Field(
+        description="An architecture of open_clip such as ViT-B-32, with `pretrained` or `checkpoint`; "
+        "hf-hub:OWNER/NAME with `revision`; or a folder (begin it with ./, / or ~) with open_clip_config.json and the "
+        "weights as safetensors."
+    )
+    pretrained: str | None = Field(default=None, description="open_clip's tag of the weights of an architecture.")
+    checkpoint: Path | None = Field(default=None, description="Weights of an architecture in a .safetensors file.")
+    revision: str | None = Field(default=None, description="Full commit hash (40 digits) of the weights on the hub.")
+    corpus_prompt: str = Field(default="", description="Text put before every document that is text.")
+    query_prompt: str = Field(default="", description="Text put before every query that is text: 'a photo of '.")
+    batch_size: int = Field(default=128, ge=1, description="Images or texts per forward pass.")
+    workers: int | None = Field(
+        default=None,
+        ge=0,
+        description="Processes that read and decode images; null: one per core up to 8 on a GPU, one beside a CPU.",
+    )
+    precision: Precision = Field(
+        default="auto", description="Precision of the forward pass; auto is float32 on CPU and bfloat16 on GPU."
+    )
+    device: Device = Field(default="auto", description="Where the model runs.")
+
+    @model_validator(mode="after")
+    def _names_one_set_of_weights(self) -> "OpenClipSettings":
+        named = self.pretrained is not None, self.checkpoint is not None
+        if open_clip_files.is_folder(self.model) or self.model.startswith(HUB):
+            if any(named):
+                raise ValueError(f"{self.model} brings its weights; leave `pretrained` and `checkpoint` out")
+        elif sum(named) != 1:
+            raise ValueError(f"the architecture {self.model!r} needs either `pretrained` or `checkpoint`: its weights")
+        if self.checkpoint is not None and self.checkpoint.suffix != ".safetensors":
+            raise ValueError(f"{self.checkpoint} is not a .safetensors file; save the state dict as one")
+        return self
+
+    @model_validator(mode="after")
+    def _pins_the_revision(self) -> "OpenClipSettings":
+        if (self.model.startswith(HUB) or self.revision is not None) and not COMMIT.match(self.revision or ""):
+            raise ValueError(
+                "`revision` must be the full commit hash (40 hexadecimal digits), so that results can be repeated; "
+                f"got {self.revision!r}"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _is_known(self) -> "OpenClipSettings":
+        if not open_clip_files.is_folder(self.model) and not self.model.startswith(HUB):
+            try:
+                open_clip_files.check_architecture(self.model, self.dim)
+            except SmecError as error:
+                raise ValueError(str(error)) from error
+        return self
+
+    def check(self) -> None:
+        """Look whether local files are there and fit (see the base class)."""
+        if open_clip_files.is_folder(self.model):
+            open_clip_files.check_folder(self.model, self.dim)
+        if self.checkpoint is not None and not self.checkpoint.is_file():
+            raise SmecError(f"The file {self.checkpoint} does not exist. Correct `checkpoint`.")
+
+    def files(self) -> tuple[Path, ...]:
+        """Return the configuration and the weights where they are local files (see the base class)."""
+        if self.checkpoint is not None:
+            return (self.checkpoint,)
+        if not open_clip_files.is_folder(self.model):
+            return ()
+        folder = Path(self.model).expanduser()
+        names = (open_clip_files.CONFIG, *open_clip_files.WEIGHTS)
+        return tuple(folder / name for name in names if (folder / name).exists())
+
+    def prompt(self, role: str) -> str:
+        """Return the text that is put before each text of `role`."""
+        return self.corpus_prompt if role == "corpus" else self.query_prompt
+
+    def declared(self, role: str) -> dict[str, Any]:
+        """Return model, weights, revision and prompt (see the base class)."""
+        return {
+            "kind": self.kind,
+            "model": self.model,
+            "pretrained": self.pretrained,
+            "checkpoint": None if self.checkpoint is None else str(self.checkpoint),
+            "revision": self.revision,
+            "prompt": self.prompt(role),
+        }
+
+
+@dataclass(frozen=True)
+class OpenClipBackbone:
+    """A loaded model.
+
+    Attributes:
+        model: the model, on its device and in its precision.
+        transform: from a decoded image to float32 (3, height, width).
+        tokenizer: from texts to int64 (n, context length).
+        settings: how it is used.
+        device: cpu or cuda.
+        workers: processes that decode images.
+        identity: precision and checksum of the files.
+        details: versions of the libraries and the device.
+    """
+
+    model: "torch.nn.Module"
+    transform: "Transform"
+    tokenizer: Callable[[list[str]], "torch.Tensor"]
+    settings: OpenClipSettings
+    device: str
+    workers: int
+    identity: dict[str, Any]
+    details: dict[str, Any]
+
+    @property
+    def dim(self) -> int:
+        """Length of a vector."""
+        return self.settings.dim
+
+    def encode_images(self, batches: "Iterator[torch.Tensor]") -> NDArray[np.float32]:
+        """Return float32 (n, dim): unit vectors of the images of all batches, in their order."""
+        return self._encoded(self.model.encode_image, batches)
+
+    def encode_texts(self, texts: Sequence[str], role: str) -> NDArray[np.float32]:
+        """Return float32 (n, dim): unit vectors of the texts, each after the prompt of its role, in their order."""
+        size, prompt = self.settings.batch_size, self.settings.prompt(role)
+        prompted = [prompt + text for text in texts]
+        parts = (prompted[start : start + size] for start in range(0, len(prompted), size))
+        return self._encoded(self.model.encode_text, (self.tokenizer(part) for part in parts))
+
+    def rows(self, folder: Path, role: str) -> ImageRows | TextRows:
+        """Return the encoder of one role of the dataset in `folder`."""
+        return encoded_rows(self, folder, role)
+
+    def _encoded(self, encode: Any, batches: "Iterator[torch.Tensor]") -> NDArray[np.float32]:
+        import torch
+
+        dtype = getattr(torch, self.identity["precision"])
+        done = []
+        with torch.inference_mode():
+            for batch in batches:
+                moved = batch.to(self.device, non_blocking=True)
+                done.append(encode(moved.to(dtype) if moved.is_floating_point() else moved).float())
+            return unit_rows(torch.cat(done).cpu().numpy())
+
+
+def load(settings: OpenClipSettings) -> OpenClipBackbone:
+    """Find the weights, check them and load the model.
+
+    Raises:
+        SmecError: a file or the GPU is missing, the hub cannot be reached, or the weights are of another architecture.
+    """
+    from smec.image_batches import default_workers
+
+    settings.check()
+    files = open_clip_files.resolve(settings)
+    device = chosen_device(settings.device)
+    precision = chosen_precision(settings.precision, device)
+    model, transform, tokenizer = _loaded(settings, files, device, precision)
+    return OpenClipBackbone(
+        model=model,
+        transform=transform,
+        tokenizer=tokenizer,
+        settings=settings,
+        device=device,
+        workers=default_workers(device) if settings.workers is None else settings.workers,
+        identity={"precision": precision, "weights": files.sha256},
+        details={"versions": _versions(), "device": device},
+    )
+
+
+def _loaded(settings: OpenClipSettings, files: open_clip_files.ClipFiles, device: str, precision: str) -> Any:
+    import open_clip
+
+    try:
+        model = open_clip.create_model(
+            files.name,
+            files.checkpoint,
+            precision=CAST[precision],
+            device=device,
+            force_preprocess_cfg=files.preprocess,
+            require_pretrained=True,
+        )
+        tokenizer = open_clip.get_tokenizer(files.name)
+    # Loaders of third parties raise anything, from RuntimeError to a safetensors error of its own.
+    except Exception as error:
+        raise SmecError(_unloadable(settings, files, error)) from error
+    model.eval()
+    check_dim(int(getattr(model.visual, "output_dim", settings.dim)), settings, f"The model {settings.model!r}")
+    preprocess = open_clip.transform.PreprocessCfg(**model.visual.preprocess_cfg)
+    return model, open_clip.transform.image_transform_v2(preprocess, is_train=False), tokenizer
+
+
+def _unloadable(settings: OpenClipSettings, files: open_clip_files.ClipFiles, error: Exception) -> str:
+    differing = open_clip_files.differences(files)
+    if differing:
+        return (
+            f"The weights {files.weights} are of another architecture than {settings.model!r}: "
+            f"{'; '.join(differing[:MOST_TOLD])} ({len(differing)} differences). Correct `model`, or give the weights "
+            "that belong to it."
+        )
+    reason = (" ".join(str(error).split()) or type(error).__name__)[:300]
+    return f"The model {settings.model!r} could not be loaded from {files.weights}: {reason} Are its files whole?"
+
+
+def _versions() -> dict[str, str]:
+    import open_clip
+    import torch
+    import torchvision
+
+    return {module.__name__: str(module.__version__) for module in (open_clip, torch, torchvision)}

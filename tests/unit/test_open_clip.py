@@ -1,0 +1,244 @@
+"""The open_clip backbone, on a tiny model with random weights."""
+
+import io
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from PIL import Image as Pillow
+
+from smec import backbones
+from smec.datasets.base import Dataset, DatasetSettings, qrels_table, text_table, write
+from smec.datasets.images import file_table, inspect, stored_table
+from smec.embedding import embed, expected_key
+from smec.errors import SmecError
+from smec.store import EmbeddingStore
+from tests.tiny_clip import WEIGHTS, WIDTH, picture, save
+
+COUNT = 11
+TEXTS = [f"drawing number {i}" for i in range(COUNT)]
+COMMIT = "1110a243fdf4706b3f48f1d95db1a4f5529b4d41"
+
+
+@pytest.fixture(scope="module")
+def tiny(tmp_path_factory):
+    return save(tmp_path_factory.mktemp("clip") / "model")
+
+
+def settings(folder, **values):
+    return backbones.parse({"kind": "open_clip", "model": str(folder), "dim": WIDTH, "batch_size": 4, **values})
+
+
+class TinySettings(DatasetSettings):
+    kind: str = "tiny"
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    """Captions ask for images that are files, one of them a palette image and one grey."""
+    root = tmp_path_factory.mktemp("images")
+    ids = [f"{i:02d}" for i in range(COUNT)]
+    for place, name in enumerate(ids):
+        (root / f"{name}.png").write_bytes(picture(place))
+    for name, mode in (("00", "P"), ("01", "L")):
+        Pillow.open(root / f"{name}.png").convert(mode).save(root / f"{name}.png")
+    files = [f"{name}.png" for name in ids]
+    hashes, _ = inspect(root, files)
+    split = dict.fromkeys(ids, "train") | {"01": "validation", "02": "test"}
+    folder = tmp_path_factory.mktemp("data")
+    images, asked = file_table(ids, files, hashes), text_table(ids, TEXTS)
+    details = {"images": {"corpus": str(root)}}
+    write(Dataset("t", images, asked, qrels_table(ids, ids, [1] * COUNT), split, "", details), TinySettings(), folder)
+    return folder, root
+
+
+def plain(folder, root):
+    """Vectors by the library's own calls, one image and one text at a time."""
+    import open_clip
+    import torch
+
+    model, _, transform = open_clip.create_model_and_transforms(f"local-dir:{folder}")
+    tokenizer = open_clip.get_tokenizer(f"local-dir:{folder}")
+    model.eval()
+    with torch.inference_mode():
+        pictures = [transform(Pillow.open(path))[None] for path in sorted(root.iterdir())]
+        images = torch.cat([model.encode_image(picture, normalize=True) for picture in pictures])
+        texts = torch.cat([model.encode_text(tokenizer([text]), normalize=True) for text in TEXTS])
+    return images.numpy(), texts.numpy()
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_both_sides_equal_the_library_at_unit_length(tiny, data, tmp_path, workers):
+    folder, root = data
+    for role in ("corpus", "queries"):
+        embed(folder, settings(tiny, workers=workers, device="cpu"), role, tmp_path / role, shard_rows=6)
+    images, texts = plain(tiny, root)
+    key = expected_key(folder, settings(tiny), "corpus")
+    np.testing.assert_allclose(EmbeddingStore.open(tmp_path / "corpus", key)[:], images, atol=1e-6)
+    np.testing.assert_allclose(EmbeddingStore.open(tmp_path / "queries")[:], texts, atol=1e-6)
+
+
+def test_the_prompt_goes_before_texts(tiny):
+    model = backbones.load(settings(tiny, query_prompt="a photo of ", device="cpu"))
+    prompted = model.encode_texts(["a photo of x"], "corpus")
+    np.testing.assert_allclose(model.encode_texts(["x"], "queries"), prompted, atol=1e-6)
+    assert expected_role_key(tiny, "corpus") == expected_role_key(tiny, "corpus", query_prompt="a photo of ")
+    assert expected_role_key(tiny, "queries") != expected_role_key(tiny, "queries", query_prompt="a photo of ")
+
+
+def expected_role_key(folder, role, **values):
+    return settings(folder, **values).declared(role)
+
+
+def test_bfloat16_is_near_and_has_a_key_of_its_own(tiny):
+    exact, rough = (backbones.load(settings(tiny, precision=p, device="cpu")) for p in ("float32", "bfloat16"))
+    assert (exact.encode_texts(TEXTS, "corpus") * rough.encode_texts(TEXTS, "corpus")).sum(axis=1).min() > 0.99
+    assert exact.identity["weights"] == rough.identity["weights"] and exact.identity != rough.identity
+
+
+def test_the_key_follows_the_weights(tiny, tmp_path):
+    other = save(tmp_path / "other", seed=1)
+    found = [backbones.load(settings(folder, device="cpu")).identity["weights"] for folder in (tiny, other)]
+    assert found[0] != found[1]
+    assert settings(tiny).files() == (tiny / "open_clip_config.json", tiny / WEIGHTS)
+
+
+def register(monkeypatch, folder, architecture):
+    """Let open_clip ship one architecture, Tiny-16."""
+    import open_clip
+
+    (folder / "Tiny-16.json").write_text(json.dumps(architecture))
+    monkeypatch.setattr(open_clip.factory, "_MODEL_CONFIGS", {"Tiny-16": architecture})
+    monkeypatch.setattr("smec.backbones.open_clip_files.architectures", lambda: {"Tiny-16": folder / "Tiny-16.json"})
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_a_broken_image_is_named(tiny, data, tmp_path, workers):
+    whole = picture(size=(200, 200))
+    ids = list("abc")
+    images = stored_table(ids, [whole, whole[: len(whole) // 2], whole])
+    split = dict(zip(ids, ("train", "validation", "test"), strict=True))
+    write(Dataset("t", images, images, qrels_table(ids, ids, [1] * 3), split, ""), TinySettings(), tmp_path / "data")
+    with pytest.raises(SmecError, match=r"The image b cannot be decoded \(.*truncated.*\)\. Replace") as fault:
+        embed(tmp_path / "data", settings(tiny, workers=workers, device="cpu"), "corpus", tmp_path / "store")
+    assert "\n" not in str(fault.value)
+
+
+def test_an_image_that_changed_is_named(tiny, data, tmp_path):
+    (tmp_path / "x.png").write_bytes(picture())
+    hashes, _ = inspect(tmp_path, ["x.png"] * 3)
+    images, ids = file_table(list("abc"), ["x.png"] * 3, hashes), list("abc")
+    split = dict(zip(ids, ("train", "validation", "test"), strict=True))
+    details = {"images": {"corpus": str(tmp_path), "queries": str(tmp_path)}}
+    dataset = Dataset("t", images, images, qrels_table(ids, ids, [1] * 3), split, "", details)
+    write(dataset, TinySettings(), tmp_path / "data")
+    (tmp_path / "x.png").write_bytes(picture(1))
+    with pytest.raises(SmecError, match=r"x\.png has changed since"):
+        embed(tmp_path / "data", settings(tiny, workers=1, device="cpu"), "corpus", tmp_path / "store")
+
+
+def test_weights_of_another_architecture(tiny, tmp_path, monkeypatch):
+    other = save(tmp_path / "wide", width=48)
+    (other / "open_clip_config.json").write_text((tiny / "open_clip_config.json").read_text())
+    with pytest.raises(
+        SmecError, match=r"architecture than .*wide.: visual.class_embedding is \(48,\), wanted \(32,\);"
+    ):
+        backbones.load(settings(other, device="cpu"))
+    register(monkeypatch, tmp_path, json.loads((tiny / "open_clip_config.json").read_text())["model_cfg"])
+    with pytest.raises(
+        SmecError, match=r"wide.open_clip_model\.safetensors are of another architecture than 'Tiny-16'"
+    ):
+        backbones.load(settings("Tiny-16", checkpoint=other / WEIGHTS, device="cpu"))
+
+
+def test_missing_and_damaged_files(tiny, tmp_path):
+    with pytest.raises(SmecError, match=r"folder .*nowhere of the backbone does not exist"):
+        settings(tmp_path / "nowhere").check()
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(SmecError, match=r"open_clip_config\.json is missing"):
+        settings(tmp_path / "empty").check()
+    (tmp_path / "empty" / "open_clip_config.json").write_text((tiny / "open_clip_config.json").read_text())
+    with pytest.raises(SmecError, match=r"holds none of open_clip_model\.safetensors"):
+        settings(tmp_path / "empty").check()
+    (tmp_path / "empty" / WEIGHTS).write_bytes((tiny / WEIGHTS).read_bytes()[:-9])
+    with pytest.raises(SmecError, match=r"could not be loaded from .*Are its files whole"):
+        backbones.load(settings(tmp_path / "empty", device="cpu"))
+    with pytest.raises(SmecError, match=r"gives vectors of 16 dimensions, but the backbone says 32. Set dim: 16"):
+        settings(tiny, dim=32).check()
+    with pytest.raises(SmecError, match=r"gone\.safetensors does not exist"):
+        settings("ViT-B-32", dim=512, checkpoint=tmp_path / "gone.safetensors").check()
+
+
+@pytest.mark.parametrize(
+    ("values", "told"),
+    [
+        (
+            {"model": "ViT-B-23", "pretrained": "openai"},
+            r"open_clip has no model 'ViT-B-23'\. Did you mean 'ViT-B-32'\?",
+        ),
+        ({"model": "ViT-B/32", "pretrained": "openai"}, r"Did you mean 'ViT-B-32'\?"),
+        ({"model": "ViT-B-32", "pretrained": "openai", "dim": 768}, r"gives vectors of 512 .* Set dim: 512"),
+        ({"model": "ViT-B-32"}, r"needs either `pretrained` or `checkpoint`"),
+        ({"model": "ViT-B-32", "pretrained": "openai", "checkpoint": "x.safetensors"}, r"needs either"),
+        ({"model": "ViT-B-32", "checkpoint": "x.pt"}, r"x\.pt is not a \.safetensors file"),
+        ({"model": "./folder", "pretrained": "openai"}, r"brings its weights"),
+        ({"model": "hf-hub:laion/x"}, r"`revision` must be the full commit hash"),
+        ({"model": "hf-hub:laion/x", "revision": "main"}, r"`revision` must be the full commit hash .* got 'main'"),
+    ],
+)
+def test_faults_of_the_settings_are_told_without_loading(values, told):
+    with pytest.raises(SmecError, match=told):
+        backbones.parse({"kind": "open_clip", "dim": 512, **values})
+
+
+def test_unknown_and_unfitting_tags():
+    for tag, told in (
+        (
+            "laion2b_s34b_b79",
+            r"no weights 'laion2b_s34b_b79' for the model 'ViT-B-32'\. Did you mean 'laion2b_s34b_b79k'",
+        ),
+        ("openai", r"trained with QuickGELU, which the model 'ViT-B-32' does not have\. Set model: ViT-B-32-quickgelu"),
+    ):
+        with pytest.raises(SmecError, match=told):
+            backbones.load(settings("ViT-B-32", dim=512, pretrained=tag))
+
+
+def test_an_unreachable_hub_says_what_to_do(monkeypatch):
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    named = settings("ViT-B-32", dim=512, pretrained="laion2b_s34b_b79k")
+    hub = settings("hf-hub:laion/CLIP-ViT-H-14-laion2B-s32B-b79K", dim=1024, revision=COMMIT)
+    for asked in (named, hub):
+        with pytest.raises(SmecError, match=r"could not be downloaded: .*give its folder as `model`"):
+            backbones.load(asked)
+
+
+def test_a_checkpoint_of_a_named_architecture_is_loaded(tiny, tmp_path, monkeypatch):
+    register(monkeypatch, tmp_path, json.loads((tiny / "open_clip_config.json").read_text())["model_cfg"])
+    named = backbones.load(settings("Tiny-16", checkpoint=tiny / WEIGHTS, device="cpu"))
+    folder = backbones.load(settings(tiny, device="cpu"))
+    np.testing.assert_allclose(named.encode_texts(TEXTS, "corpus"), folder.encode_texts(TEXTS, "corpus"), atol=1e-6)
+
+
+def test_the_settings_import_neither_open_clip_nor_torch():
+    code = (
+        "import sys; from smec import backbones;"
+        "backbones.parse({'kind': 'open_clip', 'model': 'ViT-H-14', 'pretrained': 'laion2b_s32b_b79k', 'dim': 1024});"
+        "print([m for m in ('torch', 'open_clip', 'PIL', 'torchvision') if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_images_of_any_mode_are_read(tiny):
+    from smec.datasets.images import Image
+    from smec.image_batches import image_batches
+
+    model = backbones.load(settings(tiny, device="cpu"))
+    for mode in ("1", "L", "P", "RGBA", "CMYK", "I;16"):
+        with io.BytesIO() as stream:
+            Pillow.new(mode, (20, 30)).save(stream, "TIFF")
+            image = Image(mode, content=stream.getvalue())
+        (batch,) = image_batches([image], model.transform, 4, 0)
+        assert batch.shape == (1, 3, 32, 32)
