@@ -18,9 +18,6 @@ LARGE = 2.0**60
 class BackboneSettings(Settings):
     """Settings that every kind of backbone has."""
 
-    reads_vectors: ClassVar[bool] = False
-    """True where vectors come with the dataset, False where they are computed."""
-
     encodes: ClassVar[frozenset[Modality]] = frozenset({"text"})
     """What may be on a side of a dataset."""
 
@@ -32,6 +29,13 @@ class BackboneSettings(Settings):
         It is known without loading a model, so that a later step can check a store of another machine.
         """
         raise NotImplementedError
+
+    def check(self) -> None:
+        """Look whether what the backbone needs is on this machine and fits, without loading it.
+
+        Raises:
+            SmecError: names what is missing or differs.
+        """
 
     def files(self) -> tuple[Path, ...]:
         """Return local files that must exist before the backbone is loaded; a step of the workflow may make them."""

@@ -15,7 +15,7 @@ Rows of corpus and queries ascend by id, so that a row number is also a rank by 
 import logging
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -35,9 +35,6 @@ logger = logging.getLogger(__name__)
 
 class DatasetSettings(Settings):
     """Settings that every kind of dataset has."""
-
-    brings_vectors: ClassVar[bool] = False
-    """True where a set has vectors and no text, so that its backbone reads instead of encodes."""
 
     exclude_self: bool = Field(
         default=False,
@@ -61,7 +58,7 @@ class DatasetSettings(Settings):
 
     def modality(self, role: str) -> Modality:
         """Return what `role` (corpus or queries) of the set holds; known before anything is read."""
-        return "vectors" if self.brings_vectors else "text"
+        return "text"
 
     def sources(self) -> tuple[Path, ...]:
         """Return the files, and folders with all their files, that the set is built from: an edit builds it anew."""
