@@ -161,6 +161,9 @@ LABEL_FREE_AT_128: Final[Mapping[str, tuple[float, float]]] = {
     "quora": (0.865, 0.860),
 }
 
+# DIVE (arXiv 2605.20689): the methods, as we call them, that it says fall below the frozen baseline with few labels.
+FALLING_WITH_FEW_LABELS: Final = ("search_adaptor", "matryoshka_adaptor", "smec")
+
 TABLES: Final[Mapping[str, PaperTable]] = {
     "ablation": PaperTable(ABLATION, "MRL", f"the ablation of {PAPER}", percent=False),
     "beir_openai": PaperTable(

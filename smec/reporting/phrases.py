@@ -1,7 +1,7 @@
 """How studies write numbers, lists and keys."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -69,3 +69,20 @@ def seeds_and_queries(rows: pd.DataFrame) -> str:
     queries, least, most = rows["n_queries"].max(), rows["n_seeds"].min(), rows["n_seeds"].max()
     seeds = counted(int(most), "seed") if least == most else f"{least} to {most} seeds"
     return f"{queries} test queries, mean over {seeds}"
+
+
+def blocks_of(frame: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
+    """Yield the rows of each dataset and backbone, with a name that tells them apart."""
+    for dataset, backbone in frame[["dataset", "backbone"]].drop_duplicates().itertuples(index=False):
+        block = frame[(frame["dataset"] == dataset) & (frame["backbone"] == backbone)]
+        yield (f"{dataset}, {backbone}" if frame["backbone"].nunique() > 1 else str(dataset)), block
+
+
+def place_of(frame: pd.DataFrame, row: Mapping[Any, Any]) -> dict[str, str]:
+    """Return the cells that tell rows of several datasets or backbones apart; none where there is one of each."""
+    return {name: str(row[name]) for name in ("dataset", "backbone") if frame[name].nunique() > 1}
+
+
+def shown_name(run: str) -> str:
+    """Return the name of a run as it is shown, like in the tables of views."""
+    return run.replace("_", " ").replace(",", ", ")

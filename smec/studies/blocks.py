@@ -1,10 +1,10 @@
 """The scores that studies of scores compare: a block per dataset, and one of the average where there are several."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from smec.studies.base import StudyJob
+from smec.studies.base import StudyExperiment, StudyJob
 
 if TYPE_CHECKING:
     from smec.analysis.cells import Cell, Difference
@@ -20,14 +20,12 @@ class Block:
     Attributes:
         dataset: its name, or `AVERAGE`.
         backbone: its name.
-        width: of the backbone.
-        sizes: largest first; of the average those that all datasets have.
+        sizes: that are looked at, largest first; of the average those that all datasets have.
         cells: by run, as the study names it, and size.
     """
 
     dataset: str
     backbone: str
-    width: int
     sizes: tuple[int, ...]
     cells: "Mapping[tuple[str, int], Cell]"
 
@@ -37,8 +35,15 @@ class Block:
         return {"dataset": self.dataset, "backbone": self.backbone}
 
 
-def blocks(job: StudyJob, runs: Sequence[str]) -> Iterator[Block]:
+def blocks(
+    job: StudyJob, runs: Sequence[str], sizes_of: Callable[[StudyExperiment], tuple[int, ...]]
+) -> Iterator[Block]:
     """Yield a block per experiment, then, for each backbone with several datasets, their average.
+
+    Args:
+        job: of the study.
+        runs: names of the runs to look at.
+        sizes_of: the sizes of an experiment to look at, largest first.
 
     Raises:
         SmecError: scores are missing or damaged.
@@ -47,16 +52,15 @@ def blocks(job: StudyJob, runs: Sequence[str]) -> Iterator[Block]:
 
     by_backbone: dict[str, list[Block]] = {}
     for experiment in job.experiments:
-        found = Block(
-            experiment.dataset, experiment.backbone, experiment.width, experiment.sizes, _cells(job, experiment, runs)
-        )
+        sizes = sizes_of(experiment)
+        found = Block(experiment.dataset, experiment.backbone, sizes, _cells(job, experiment, runs, sizes))
         by_backbone.setdefault(experiment.backbone, []).append(found)
         yield found
     for backbone, sets in by_backbone.items():
-        sizes = tuple(size for size in sets[0].sizes if all(size in other.sizes for other in sets))
-        if len(sets) > 1 and sizes:
-            cells = {(run, size): averaged([one.cells[run, size] for one in sets]) for run in runs for size in sizes}
-            yield Block(AVERAGE, backbone, sets[0].width, sizes, cells)
+        common = tuple(size for size in sets[0].sizes if all(size in other.sizes for other in sets))
+        if len(sets) > 1 and common:
+            cells = {(run, size): averaged([one.cells[run, size] for one in sets]) for run in runs for size in common}
+            yield Block(AVERAGE, backbone, common, cells)
 
 
 def quality(cell: "Cell") -> dict[str, Any]:
@@ -82,8 +86,14 @@ def adjust(rows: Sequence[dict[str, Any]]) -> None:
         row["p_holm"] = adjusted
 
 
-def _cells(job: StudyJob, experiment: Any, runs: Sequence[str]) -> "dict[tuple[str, int], Cell]":
+def _cells(
+    job: StudyJob, experiment: StudyExperiment, runs: Sequence[str], sizes: Sequence[int]
+) -> "dict[tuple[str, int], Cell]":
     from smec.analysis.cells import cell
 
     place = f"{experiment.dataset}/{experiment.backbone}"
-    return {(run, size): cell(values, place) for run in runs for size, values in job.values(experiment, run).items()}
+    found: dict[tuple[str, int], Cell] = {}
+    for run in runs:
+        values = job.values(experiment, run)
+        found |= {(run, size): cell(values[size], place) for size in sizes}
+    return found

@@ -8,7 +8,7 @@ from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
 from smec.errors import SmecError, nearest_name
 from smec.paper_values import TABLES, PaperTable
 from smec.settings import Distinct
-from smec.studies.base import StudyJob, StudySettings
+from smec.studies.base import StudyExperiment, StudyJob, StudySettings
 from smec.studies.blocks import Block, adjust, blocks, gap, quality
 
 if TYPE_CHECKING:
@@ -76,9 +76,9 @@ def analyse(job: StudyJob) -> "pd.DataFrame":
     """
     import pandas as pd
 
-    found: list[dict[str, Any]] = []
-    for block in blocks(job, job.settings.runs()):
-        found += _rows(block, job.settings)
+    study, found = job.settings, list[dict[str, Any]]()
+    for block in blocks(job, study.runs(), lambda experiment: _sizes(experiment, study)):
+        found += _rows(block, study)
     return pd.DataFrame(found, columns=list(COLUMNS))
 
 
@@ -93,11 +93,10 @@ def paired_sizes(ours: Sequence[int], theirs: Sequence[int]) -> dict[int, int]:
 
 
 def _rows(block: Block, study: ComparisonStudy) -> list[dict[str, Any]]:
-    sizes = _sizes(block, study)
     runs = dict(study.rows)
-    paper = _paper(TABLES[study.paper], study.baseline, sizes) if study.paper else {}
+    paper = _paper(TABLES[study.paper], study.baseline, block.sizes) if study.paper else {}
     found = []
-    for size in sizes:
+    for size in block.sizes:
         level = block.cells[runs[study.baseline], size]
         for label, run in study.rows:
             row: dict[str, Any] = block.place | {"size": size, "row": label, "run": run}
@@ -118,15 +117,16 @@ def _against(block: Block, run: str, size: int, level: Any) -> dict[str, float]:
     return gap(difference(block.cells[run, size], level))
 
 
-def _sizes(block: Block, study: ComparisonStudy) -> tuple[int, ...]:
+def _sizes(experiment: StudyExperiment, study: ComparisonStudy) -> tuple[int, ...]:
     """Return the sizes to compare at, largest first."""
     if study.sizes is None:
-        return tuple(size for size in block.sizes if size < block.width)
+        return tuple(size for size in experiment.sizes if size < experiment.width)
     for size in study.sizes:
-        if size not in block.sizes:
+        if size not in experiment.sizes:
             raise SmecError(
-                f"The study {study.title!r} asks for {size} dimensions, but {block.dataset} with {block.backbone} has "
-                f"the sizes {list(block.sizes)}. Change `sizes` of the study or of the experiment."
+                f"The study {study.title!r} asks for {size} dimensions, but {experiment.dataset} with "
+                f"{experiment.backbone} has the sizes {list(experiment.sizes)}. Change `sizes` of the study or of the "
+                "experiment."
             )
     return tuple(sorted(study.sizes, reverse=True))
 

@@ -12,12 +12,14 @@ from smec.reporting.phrases import (
     BELOW,
     INTERVALS,
     TEST,
+    blocks_of,
     change,
     counted,
     key,
     level,
     listed,
     mark,
+    place_of,
     probability,
     seeds_and_queries,
     share,
@@ -54,20 +56,10 @@ def render(frame: pd.DataFrame, settings: ComparisonStudy) -> Rendered:
     )
 
 
-def _places(frame: pd.DataFrame) -> list[tuple[str, str]]:
-    return list(frame[["dataset", "backbone"]].drop_duplicates().itertuples(index=False, name=None))
-
-
-def _where(frame: pd.DataFrame, row: Any) -> dict[str, str]:
-    """Return the columns that tell rows of several datasets or backbones apart."""
-    columns = [name for name in ("dataset", "backbone") if frame[name].nunique() > 1]
-    return {name: str(row[name]) for name in columns}
-
-
 def _long(frame: pd.DataFrame) -> pd.DataFrame:
     """Return a line per row and size: what stands beside the paper needs the columns."""
     lines = [
-        _where(frame, row)
+        place_of(frame, row)
         | {
             "dimensions": str(row["size"]),
             "nDCG@10": level(row),
@@ -87,7 +79,7 @@ def _wide(frame: pd.DataFrame) -> pd.DataFrame:
     """Return a line per row of the comparison, two columns per size."""
     lines: dict[tuple[str, ...], dict[str, str]] = {}
     for row in frame.to_dict("records"):
-        line = lines.setdefault((row["dataset"], row["backbone"], row["row"]), _where(frame, row))
+        line = lines.setdefault((row["dataset"], row["backbone"], row["row"]), place_of(frame, row))
         line |= {f"{row['size']}": share(row["mean"]), f"{row['size']}: difference": change(row)}
     index = pd.Index([label for _, _, label in lines], name="row")
     return pd.DataFrame(list(lines.values()), index=index).fillna("")
@@ -100,20 +92,19 @@ def _signed(value: float, digits: int = 3) -> str:
 def _figure(frame: pd.DataFrame, settings: ComparisonStudy) -> "Figure":
     from matplotlib.figure import Figure
 
-    places = _places(frame)
-    blocks = [frame[(frame["dataset"] == dataset) & (frame["backbone"] == backbone)] for dataset, backbone in places]
-    columns = max(block["size"].nunique() for block in blocks)
+    blocks = list(blocks_of(frame))
+    columns = max(block["size"].nunique() for _, block in blocks)
     labels = [label for label, _ in settings.rows if label != settings.baseline]
     beside = bool(frame["paper_difference"].notna().any())
     row_height = ROW_HEIGHT_OF_TWO if beside else ROW_HEIGHT
     height = len(blocks) * (len(labels) * row_height + PANEL_MARGIN) + LEGEND_HEIGHT * beside
     figure = Figure(figsize=(style.DOUBLE_COLUMN, height))
     grid = figure.subplots(len(blocks), columns, squeeze=False, sharey=True, sharex="row")
-    for panels, block, place in zip(grid, blocks, places, strict=True):
+    for panels, (name, block) in zip(grid, blocks, strict=True):
         sizes = sorted(block["size"].unique(), reverse=True)
         for panel, size in zip(panels, sizes, strict=False):
             _panel(panel, block[block["size"] == size].set_index("row"), labels)
-            panel.set_title(f"{', '.join(place)}: {size}" if len(blocks) > 1 else f"{size} dimensions")
+            panel.set_title(f"{name}: {size}" if len(blocks) > 1 else f"{size} dimensions")
         for unused in panels[len(sizes) :]:
             unused.remove()
         panels[0].set_yticks(range(len(labels)), labels)
