@@ -21,6 +21,8 @@ LATEX_ESCAPES = str.maketrans(
         "<": "$<$",
         ">": "$>$",
         DAGGER: r"$^\dagger$",
+        "‡": r"$^\ddagger$",
+        "\N{MINUS SIGN}": "$-$",
     }
 )
 
