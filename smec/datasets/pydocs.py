@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from smec.datasets.base import Dataset, DatasetSettings, qrels_table, text_table
 from smec.datasets.docstrings import Docstring, package_docstrings, package_versions, standard_library_docstrings
@@ -30,6 +30,7 @@ class PydocsSettings(DatasetSettings):
         default=("matplotlib", "networkx", "numpy", "scipy"),
         description="Import names of installed packages that are read besides the standard library.",
     )
+    standard_library: bool = Field(default=True, description="Read the standard library.")
     max_documents: int = Field(
         default=5000, ge=10, description="Documents kept at most; the choice is by a hash of the qualified name."
     )
@@ -39,6 +40,13 @@ class PydocsSettings(DatasetSettings):
     max_characters: int = Field(
         default=500, ge=50, description="Longest document in characters, cut at a word: it bounds the encoding time."
     )
+
+
+    @model_validator(mode="after")
+    def _reads_something(self) -> "PydocsSettings":
+        if not self.standard_library and not self.packages:
+            raise ValueError("without the standard library at least one of `packages` is needed")
+        return self
 
 
 @dataclass(frozen=True)
@@ -67,8 +75,9 @@ def load(settings: PydocsSettings, folder: Path) -> Dataset:
     query_ids = [f"query:{pair.name}" for pair in pairs]
     names = [pair.name for pair in pairs]
     split, rule = split_by_hash(query_ids, settings.validation_fraction, settings.test_fraction)
+    sources = ["the standard library"] * settings.standard_library + list(settings.packages)
     return Dataset(
-        source=f"docstrings of the standard library, {', '.join(settings.packages)}",
+        source=f"docstrings of {', '.join(sources)}",
         corpus=text_table(names, [_document(pair, settings.max_characters) for pair in pairs]),
         queries=text_table(query_ids, [pair.summary for pair in pairs]),
         qrels=qrels_table(query_ids, names, [1] * len(pairs)),
@@ -99,7 +108,8 @@ def as_pair(found: Docstring, settings: PydocsSettings) -> Pair | None:
 
 
 def _docstrings(settings: PydocsSettings) -> Iterator[Docstring]:
-    yield from standard_library_docstrings()
+    if settings.standard_library:
+        yield from standard_library_docstrings()
     for package in settings.packages:
         yield from package_docstrings(package)
 

@@ -130,3 +130,10 @@ def test_the_real_set(tmp_path):
     counts = reading.manifest(tmp_path)["counts"]["queries"]
     assert sum(counts.values()) == len(queries)
     assert abs(counts["test"] / len(queries) - 0.2) < 0.04
+
+
+def test_the_standard_library_can_be_left_out(tmp_path, package, monkeypatch):
+    monkeypatch.setattr("smec.datasets.pydocs.standard_library_docstrings", lambda: 1 / 0)
+    assert "wordy.offered" in prepared(tmp_path, package, standard_library=False)
+    with pytest.raises(ValueError, match="at least one of `packages`"):
+        PydocsSettings(packages=(), standard_library=False)
