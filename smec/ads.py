@@ -87,7 +87,13 @@ def commitment_warnings(notes: list[dict[str, Any]]) -> list[str]:
             f"the selection never commits: entropy {notes[-1]['entropy']:.2f} of 1 at the end (committed: below "
             f"{COMMITTED_ENTROPY}); lower `gumbel_temperature` or raise `importance_learning_rate`"
         )
-    late = [note["changed"] for note in notes[math.ceil(SETTLED_SHARE * len(notes)) :]]
-    if late and max(late) > SETTLED_CHANGE:
-        warnings.append(f"the selection still changes: {max(late):.0%} of the kept dimensions in a late epoch")
+    late = late_change(notes)
+    if late > SETTLED_CHANGE:
+        warnings.append(f"the selection still changes: {late:.0%} of the kept dimensions in a late epoch")
     return warnings
+
+
+def late_change(notes: list[dict[str, Any]]) -> float:
+    """Return the largest share of the dimensions that changed in one of the last epochs; 0 without any."""
+    late = [float(note["changed"]) for note in notes[math.ceil(SETTLED_SHARE * len(notes)) :]]
+    return max(late, default=0.0)
