@@ -5,6 +5,7 @@ without one dimension, and calls the share of the N kept dimensions that are amo
 rate (SMEC, analysis of ADS against truncation).
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 
 from smec.analysis.pairs import Pairs
 from smec.errors import SmecError
+from smec.statistics import Interval, percentile_interval
 
 Without = Literal["renormalised", "dropped"]
 """What a similarity without dimension i is: the cosine of what is left of both vectors, `(y - q_i d_i) / (|q'| |d'|)`;
@@ -33,7 +35,7 @@ class Ware:
     """WARE before the mean over pairs is taken, so that queries can be drawn anew without measuring anew.
 
     Attributes:
-        sums: float64 (G, D), sum of the relative changes over the pairs of each query that has a pair.
+        sums: float64 (G, D), sum of the relative changes over the pairs of each of G queries.
         counts: int64 (G,), pairs of each that were taken in.
         left_out: pairs that were not, because |y| is too small.
     """
@@ -104,31 +106,43 @@ def ware(
             f"None of the {len(pairs)} pairs has a similarity of at least {smallest:g} in size, so WARE is undefined. "
             "Take pairs that are similar, such as queries and their relevant documents, or lower the limit."
         )
-    return Ware(sums[counts > 0], counts[counts > 0], left_out)
+    return Ware(sums, counts, left_out)
 
 
-def top_dimensions(values: NDArray[np.float64], count: int) -> Rows:
-    """Return the `count` dimensions with the largest values, int64 (count,), the lower one first where they tie."""
-    return np.argsort(-values, kind="stable")[:count].astype(np.int64)
+def ranks(values: NDArray[np.float64]) -> Rows:
+    """Return the place of each dimension when the largest value comes first, int64 (..., D) of float64 (..., D).
+
+    Places start at 0; where values tie, the lower dimension comes first.
+    """
+    order = np.argsort(-values, axis=-1, kind="stable")
+    return np.argsort(order, axis=-1, kind="stable").astype(np.int64)
 
 
-def achievement_rate(values: NDArray[np.float64], kept: Rows) -> float:
+def achievement_rate(places: Rows, kept: Rows) -> NDArray[np.float64]:
     """Return the share of the N kept dimensions that are among the N with the largest WARE, in [0, 1].
 
     Args:
-        values: float64 (D,), WARE of each dimension.
+        places: int64 (..., D), see `ranks`.
         kept: int64 (N,), distinct dimensions.
+
+    Returns:
+        float64 (...).
     """
-    return float(np.isin(kept, top_dimensions(values, len(kept))).mean())
-
-
-def achievement_rates(values: NDArray[np.float64], kept: Rows) -> NDArray[np.float64]:
-    """Return `achievement_rate` for each row of WARE, float64 (B, D), as float64 (B,)."""
-    order = np.argsort(-values, axis=1, kind="stable")[:, : len(kept)]
-    chosen = np.zeros(values.shape[1], dtype=bool)
-    chosen[kept] = True
-    rates: NDArray[np.float64] = chosen[order].mean(axis=1)
+    rates: NDArray[np.float64] = (places[..., kept] < len(kept)).mean(axis=-1)
     return rates
+
+
+def achievement_interval(places: Sequence[Rows], kept: Sequence[Rows], seed: int = 0) -> Interval:
+    """Return the 95 % interval of the mean achievement rate over seeds; queries and seeds are crossed.
+
+    Args:
+        places: per seed, int64 (B, D), ranks of WARE over the same B draws of the queries (`Ware.resampled`).
+        kept: per seed, int64 (N,).
+        seed: of the draws of the seeds.
+    """
+    rates = np.stack([achievement_rate(one, chosen) for one, chosen in zip(places, kept, strict=True)], axis=1)
+    drawn = np.random.default_rng(seed).integers(0, rates.shape[1], rates.shape)
+    return percentile_interval(np.take_along_axis(rates, drawn, axis=1).mean(axis=1))
 
 
 def _unit(vectors: Floats) -> NDArray[np.float64]:

@@ -5,7 +5,7 @@ import pytest
 
 from smec.analysis import ware as module
 from smec.analysis.pairs import Pairs, sample_pairs
-from smec.analysis.ware import achievement_rate, achievement_rates, top_dimensions, ware
+from smec.analysis.ware import achievement_interval, achievement_rate, ranks, ware
 from smec.errors import SmecError
 from smec.judgements import Judgements
 
@@ -66,7 +66,7 @@ def test_the_length_of_a_vector_does_not_matter():
 def test_pairs_near_zero_are_left_out_and_counted():
     queries, documents = np.array([[1.0, 0.0], [0.6, 0.8]]), np.array([[0.005, 1.0], [0.8, 0.6]])
     found = ware(queries, documents, pairs((0, 0), (1, 1)))
-    assert (found.left_out, found.counts.tolist()) == (1, [1])
+    assert (found.left_out, found.counts.tolist()) == (1, [0, 1])
     assert found.values() == pytest.approx([1 / 24, 1 / 24])
     with pytest.raises(SmecError, match=r"None of the 1 pairs has a similarity of at least 0\.01.*queries and their"):
         ware(queries, documents, pairs((0, 0)))
@@ -94,16 +94,27 @@ def test_drawing_queries_anew_weighs_their_pairs():
     assert np.array_equal(drawn, found.resampled(4000))
 
 
-def test_achievement_by_hand():
+def test_places_by_hand():
     values = np.array([0.1, 0.5, 0.3, 0.5, 0.2])
-    assert top_dimensions(values, 3).tolist() == [1, 3, 2]
-    assert achievement_rate(values, np.array([3, 0, 2])) == pytest.approx(2 / 3)
-    assert achievement_rate(values, np.array([1])) == 1.0 and achievement_rate(values, np.array([3])) == 0.0
-    both = achievement_rates(np.stack([values, values[::-1]]), np.array([3, 0, 2]))
-    assert both == pytest.approx([2 / 3, 2 / 3])
-    rng = np.random.default_rng(3)
-    many, kept = rng.integers(0, 5, (50, 9)).astype(float), rng.permutation(9)[:4]
-    assert achievement_rates(many, kept) == pytest.approx([achievement_rate(row, kept) for row in many])
+    assert ranks(values).tolist() == [4, 0, 2, 1, 3]
+    assert ranks(np.stack([values, -values])).tolist() == [[4, 0, 2, 1, 3], [0, 3, 2, 4, 1]]
+
+
+def test_achievement_by_hand():
+    places = np.array([4, 0, 2, 1, 3])
+    assert achievement_rate(places, np.array([3, 0, 2])) == pytest.approx(2 / 3)
+    assert achievement_rate(places, np.array([1])) == 1.0 and achievement_rate(places, np.array([3])) == 0.0
+    both = achievement_rate(np.stack([places, [0, 1, 2, 3, 4]]), np.array([0, 2]))
+    assert both.tolist() == [0.0, 0.5]
+
+
+def test_the_interval_of_the_achievement_crosses_queries_and_seeds():
+    """Two draws of the queries, two seeds: seed 0 keeps the best in the first draw only, seed 1 never does."""
+    places = np.array([[0, 1, 2]] * 500 + [[2, 1, 0]] * 500)
+    kept = [np.array([0]), np.array([1])]
+    assert achievement_interval([places, places], kept) == (0.0, 1.0)
+    assert achievement_interval([places[:500]] * 2, [kept[0]] * 2) == (1.0, 1.0)
+    assert achievement_interval([places] * 2, [kept[1]] * 2) == (0.0, 0.0)
 
 
 def judged(*rows):

@@ -1,0 +1,177 @@
+"""Achievement rates: a table with the paper's in the last rows, and lines over size, a panel per chain and space."""
+
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from smec.paper_values import ACHIEVEMENT_RATE, PAPER
+from smec.reporting import style
+from smec.reporting.phrases import counted, key, listed
+from smec.reporting.rendered import Rendered
+from smec.studies.achievement import PAPER_WIDTH, AchievementStudy
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+PANEL_HEIGHT = 1.9
+LEGEND_HEIGHT = 0.36
+BAND_OPACITY = 0.12
+LEARNED_WIDTH = 1.6
+NAMES = {"ads": "ADS"}
+SPACES = {"frozen": "frozen vectors", "trained": "trained map"}
+LOOKS: dict[str, style.Style] = {
+    "ads": style.STYLES["smec"],
+    "truncation": style.STYLES["truncation"],
+    "random": style.STYLES["random"],
+    "variance": style.Style(style.PURPLE, "h", style.DOTTED),
+    "contribution": style.Style(style.ORANGE, "p", style.DASHDOT),
+}
+"""Of each selection; of those that are methods too, the method's."""
+
+Place = tuple[str, str]
+
+
+def render(frame: pd.DataFrame, settings: AchievementStudy) -> Rendered:
+    """Return the achievement rates as a reader sees them.
+
+    Args:
+        frame: a frame of `smec.studies.achievement.analyse`.
+        settings: of the study.
+    """
+    return Rendered(_table(frame), _figure(frame, settings), _caption(frame, settings), _numbers(frame))
+
+
+def _name(selection: str, learned: bool) -> str:
+    """Return how a selection is called; one that a chain was trained with is told from the bare rule."""
+    return NAMES.get(selection, f"{selection}, trained with" if learned else selection)
+
+
+def _table(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return a line per chain, space and selection, a column per size; the paper's two lines come last."""
+    several = [name for name in ("dataset", "backbone") if frame[name].nunique() > 1]
+    lines: dict[tuple[Any, ...], dict[str, str]] = {}
+    for row in frame.to_dict("records"):
+        own = (*(row[name] for name in several), row["chain"], row["space"], row["selection"], row["learned"])
+        where = {name: str(row[name]) for name in several}
+        start = where | {"WARE of": SPACES[row["space"]], "kept by": _name(row["selection"], row["learned"])}
+        lines.setdefault(own, start)[_column(row)] = _percent(row)
+    index = [own[len(several)] for own in lines] + [PAPER] * 2
+    table = pd.DataFrame([*lines.values(), *_paper_lines(frame)], index=pd.Index(index, name="chain"))
+    return table.fillna("")
+
+
+def _column(row: Any) -> str:
+    return f"{row['size']} of {row['width']}"
+
+
+def _percent(row: Any) -> str:
+    return f"{100 * row['mean']:.1f} [{100 * row['low']:.1f}, {100 * row['high']:.1f}]"
+
+
+def _paper_lines(frame: pd.DataFrame) -> list[dict[str, str]]:
+    """Return the paper's rates of ADS and of truncation, each below the size of ours that keeps the nearest share."""
+    lines = [{"kept by": name} for name in ("ADS", "truncation")]
+    stand_in = frame.dropna(subset=["paper_size"]).drop_duplicates(["width", "size"])
+    for row in stand_in.to_dict("records"):
+        theirs = int(row["paper_size"])
+        for line, rate in zip(lines, ACHIEVEMENT_RATE[theirs], strict=True):
+            line[_column(row)] = f"{rate:.1f} ({theirs})"
+    return lines
+
+
+def _figure(frame: pd.DataFrame, settings: AchievementStudy) -> "Figure":
+    from matplotlib.figure import Figure
+
+    places: list[Place] = list(frame[["dataset", "backbone"]].drop_duplicates().itertuples(index=False, name=None))
+    chains = [label for label, _ in settings.chains]
+    rows = [(place, space) for place in places for space in settings.spaces]
+    width = style.SINGLE_COLUMN if len(chains) == 1 else style.DOUBLE_COLUMN
+    figure = Figure(figsize=(width, len(rows) * PANEL_HEIGHT + LEGEND_HEIGHT))
+    grid = figure.subplots(len(rows), len(chains), squeeze=False, sharey=True)
+    for panels, (place, space) in zip(grid, rows, strict=True):
+        for panel, chain in zip(panels, chains, strict=True):
+            of_place = (frame["dataset"] == place[0]) & (frame["backbone"] == place[1])
+            shown = frame[of_place & (frame["chain"] == chain) & (frame["space"] == space)]
+            _panel(panel, shown)
+            panel.set_title(f"{', '.join(place)}: {chain}" if len(places) > 1 else chain)
+        panels[0].set_ylabel(f"achievement rate (%)\n{SPACES[space]}")
+    for panel in grid[-1]:
+        panel.set_xlabel("dimensions kept")
+    lines = {line.get_label(): line for panel in grid.ravel() for line in panel.get_lines()}
+    columns = 2 if width == style.SINGLE_COLUMN else 4
+    figure.legend(list(lines.values()), list(lines), loc="outside lower center", ncols=columns, handlelength=3.2)
+    return figure
+
+
+def _panel(axes: "Axes", shown: pd.DataFrame) -> None:
+    """Draw one chain in one space: own selection thick, bare rules thin, chance level, the paper's hollow."""
+    for (selection, learned), line in shown.groupby(["selection", "learned"], sort=False):
+        points = line.sort_values("size")
+        look = LOOKS[str(selection)].line() | ({"linewidth": LEARNED_WIDTH} if learned else {})
+        band = {"color": look["color"], "alpha": BAND_OPACITY, "linewidth": 0}
+        axes.fill_between(points["size"], 100 * points["low"], 100 * points["high"], **band)
+        axes.plot(points["size"], 100 * points["mean"], label=_name(str(selection), bool(learned)), **look)
+        theirs = points.dropna(subset=["paper"])
+        if selection == "ads" or (selection == "truncation" and not learned):
+            hollow = look | {"linestyle": "none", "markerfacecolor": "white", "markersize": 5}
+            name = f"{_name(str(selection), bool(learned))}, paper"
+            axes.plot(theirs["width"] * theirs["paper_size"] / PAPER_WIDTH, 100 * theirs["paper"], label=name, **hollow)
+    chance = shown.drop_duplicates("size").sort_values("size")
+    axes.plot(chance["size"], 100 * chance["chance"], color=style.BLACK, linewidth=0.6, label="chance")
+    sizes = chance["size"].tolist()
+    axes.set_xscale("log", base=2)
+    axes.set_xticks(sizes, [str(size) for size in sizes])
+    axes.set_xticks([], minor=True)
+    axes.set_ylim(0, 104)
+
+
+def _caption(frame: pd.DataFrame, settings: AchievementStudy) -> str:
+    cosine = "the cosine of what is left" if settings.without == "renormalised" else "the inner product of what is left"
+    pairs = frame[["dataset", "backbone", "n_queries", "n_pairs"]].drop_duplicates(["dataset", "backbone"])
+    over = listed([f"{row.n_pairs} pairs of {row.n_queries} validation queries" for row in pairs.itertuples()])
+    told = [
+        "Achievement rate: share of the N kept dimensions that are among the N of largest WARE, in %, with 95 % "
+        f"bootstrap intervals over queries and seeds ({counted(int(frame['n_seeds'].max()), 'seed')}).",
+        f"WARE is taken over {over} with their relevant documents and {settings.neighbours} nearest other ones; a "
+        f"similarity without a dimension is {cosine}; pairs below {settings.smallest_similarity:g} in size are left "
+        f"out (at most {int(frame['n_left_out'].max())}).",
+    ]
+    for chain, space, block in _blocks(frame):
+        told += _verdict(chain, space, block)
+    told.append(
+        f"Hollow and in the last rows: {PAPER}, whose width is taken to be {PAPER_WIDTH}, each value beside the size "
+        "that keeps the nearest share; its backbone and data differ."
+    )
+    return " ".join(told)
+
+
+def _blocks(frame: pd.DataFrame) -> list[tuple[str, str, pd.DataFrame]]:
+    several = [name for name in ("dataset", "backbone") if frame[name].nunique() > 1]
+    found = []
+    for names, block in frame.groupby([*several, "chain", "space"], sort=False):
+        found.append((", ".join(map(str, names[:-1])), SPACES[str(names[-1])], block))
+    return found
+
+
+def _verdict(chain: str, space: str, block: pd.DataFrame) -> list[str]:
+    """Say whether ADS keeps more of what matters than truncation, and than chance, size by size."""
+    own = block[block["learned"] & (block["selection"] == "ads")].set_index("size")
+    rival = block[~block["learned"] & (block["selection"] == "truncation")].set_index("size")
+    if own.empty or rival.empty:
+        return []
+    above = [str(size) for size in own.index if own["low"][size] > rival["high"][size]]
+    below = [str(size) for size in own.index if own["high"][size] < rival["low"][size]]
+    parts = [f"above truncation at {listed(above)}"] * bool(above) + [f"below it at {listed(below)}"] * bool(below)
+    largest = own.index.max()
+    rates = f"{100 * own['mean'][largest]:.1f} against {100 * rival['mean'][largest]:.1f} % at {largest}"
+    return [f"{chain}, {space}: ADS is {listed(parts) or 'level with truncation'} by their intervals ({rates})."]
+
+
+def _numbers(frame: pd.DataFrame) -> dict[str, float | str]:
+    found: dict[str, float | str] = {}
+    for row in frame.to_dict("records"):
+        selection = f"own {row['selection']}" if row["learned"] else row["selection"]
+        place = (row["dataset"], row["backbone"], row["chain"], row["space"], selection, row["size"])
+        found[key(*place)] = float(row["mean"])
+    return found
