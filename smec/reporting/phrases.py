@@ -65,10 +65,14 @@ def key(*parts: object) -> str:
 
 
 def seeds_and_queries(rows: pd.DataFrame) -> str:
-    """Return what was averaged over, such as: 900 test queries, mean over 3 seeds."""
-    queries, least, most = rows["n_queries"].max(), rows["n_seeds"].min(), rows["n_seeds"].max()
-    seeds = counted(int(most), "seed") if least == most else f"{least} to {most} seeds"
-    return f"{queries} test queries, mean over {seeds}"
+    """Return what was averaged over, such as: 900 test queries, mean over 1 to 3 seeds."""
+    queries, seeds = _span(rows["n_queries"]), _span(rows["n_seeds"])
+    return f"{queries} test queries, mean over {seeds} {'seed' if seeds == '1' else 'seeds'}"
+
+
+def _span(numbers: "pd.Series[int]") -> str:
+    least, most = int(numbers.min()), int(numbers.max())
+    return str(least) if least == most else f"{least} to {most}"
 
 
 def blocks_of(frame: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:

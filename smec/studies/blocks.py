@@ -36,7 +36,10 @@ class Block:
 
 
 def blocks(
-    job: StudyJob, runs: Sequence[str], sizes_of: Callable[[StudyExperiment], tuple[int, ...]]
+    job: StudyJob,
+    runs: Sequence[str],
+    sizes_of: Callable[[StudyExperiment], tuple[int, ...]],
+    average: bool = True,
 ) -> Iterator[Block]:
     """Yield a block per experiment, then, for each backbone with several datasets, their average.
 
@@ -44,6 +47,7 @@ def blocks(
         job: of the study.
         runs: names of the runs to look at.
         sizes_of: the sizes of an experiment to look at, largest first.
+        average: whether the average is wanted.
 
     Raises:
         SmecError: scores are missing or damaged.
@@ -58,7 +62,7 @@ def blocks(
         yield found
     for backbone, sets in by_backbone.items():
         common = tuple(size for size in sets[0].sizes if all(size in other.sizes for other in sets))
-        if len(sets) > 1 and common:
+        if average and len(sets) > 1 and common:
             cells = {(run, size): averaged([one.cells[run, size] for one in sets]) for run in runs for size in common}
             yield Block(AVERAGE, backbone, common, cells)
 
