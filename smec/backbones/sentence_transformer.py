@@ -1,10 +1,7 @@
 """Any sentence-transformers model: from a local folder, an installed package, or a hub at a pinned revision."""
 
-import contextlib
-import logging
 import os
-import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -15,14 +12,22 @@ from pydantic import Field, model_validator
 
 from smec.backbones.base import BackboneSettings, check_dim, unit_rows
 from smec.backbones.devices import Device, Precision, chosen_device, chosen_precision
-from smec.backbones.model_files import KNOWN_SHA256, WEIGHTS, check_weights, files_sha256, is_hub_id, model_folder
-from smec.datasets import reading
+from smec.backbones.loading import quiet, unloadable
+from smec.backbones.model_files import (
+    KNOWN_SHA256,
+    WEIGHTS,
+    check_weights,
+    files_sha256,
+    is_hub_id,
+    missing_model,
+    model_folder,
+    require_commit,
+)
+from smec.backbones.text_rows import TextRows
 from smec.errors import SmecError
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
-
-COMMIT = re.compile(r"^[0-9a-f]{40}$")
 
 
 class SentenceTransformerSettings(BackboneSettings):
@@ -58,18 +63,17 @@ class SentenceTransformerSettings(BackboneSettings):
 
     @model_validator(mode="after")
     def _pins_the_revision(self) -> "SentenceTransformerSettings":
-        if is_hub_id(self.model) and not COMMIT.match(self.revision or ""):
-            raise ValueError(
-                f"the model {self.model!r} is a hub id and needs `revision`, the full commit hash (40 hexadecimal "
-                f"digits), so that results can be repeated; got {self.revision!r}. A folder is written as "
-                f"'./{self.model}', an installed package as 'package:NAME'."
-            )
+        require_commit(self.model, self.revision)
         return self
 
     def check(self) -> None:
         """Look whether a local model is there (see the base class)."""
         if not is_hub_id(self.model):
             model_folder(self.model)
+
+    def missing(self) -> str | None:
+        """Say why the model cannot be loaded here (see the base class)."""
+        return missing_model(self.model, self.revision)
 
     def prompt(self, role: str) -> str:
         """Return the text that is put before each text of `role`."""
@@ -119,28 +123,9 @@ class SentenceTransformerBackbone:
         )
         return unit_rows(vectors)
 
-    def rows(self, folder: Path, role: str) -> "TextRows":
+    def rows(self, folder: Path, role: str) -> TextRows:
         """Return the encoder of one role of the dataset in `folder`."""
-        reading.texts(folder, role, 0, 1)
-        return TextRows(self, folder, role)
-
-
-@dataclass(frozen=True)
-class TextRows:
-    """Encodes ranges of rows of one role of a dataset; only their texts are read."""
-
-    backbone: SentenceTransformerBackbone
-    folder: Path
-    role: str
-
-    @property
-    def dim(self) -> int:
-        """Length of a vector."""
-        return self.backbone.dim
-
-    def __call__(self, start: int, stop: int) -> NDArray[np.float32]:
-        """Return float32 (stop - start, dim): unit vectors of the texts of the rows `start:stop`."""
-        return self.backbone.encode(reading.texts(self.folder, self.role, start, stop), self.role)
+        return TextRows.of(self, folder, role)
 
 
 def load(settings: SentenceTransformerSettings) -> SentenceTransformerBackbone:
@@ -172,7 +157,7 @@ def load(settings: SentenceTransformerSettings) -> SentenceTransformerBackbone:
 def _load_model(
     settings: SentenceTransformerSettings, source: str, device: str, precision: str
 ) -> "SentenceTransformer":
-    with _quiet():
+    with quiet():
         import torch
         from sentence_transformers import SentenceTransformer
         from transformers.utils import logging as transformers_logging
@@ -189,7 +174,7 @@ def _load_model(
             )
         # Loaders of third parties raise anything, from OSError to a safetensors error of its own.
         except Exception as error:
-            raise SmecError(_unloadable(settings, error)) from error
+            raise SmecError(unloadable(settings.model, settings.revision, error)) from error
     check_dim(int(model.get_embedding_dimension() or 0), settings, f"The model {settings.model!r}")
     if settings.max_length is not None:
         own = model.max_seq_length
@@ -209,17 +194,7 @@ def _hub_weights(settings: SentenceTransformerSettings) -> Path:
         return Path(hf_hub_download(settings.model, WEIGHTS, revision=settings.revision)).parent
     # As above: network, hub and cache each raise errors of their own.
     except Exception as error:
-        raise SmecError(_unloadable(settings, error)) from error
-
-
-def _unloadable(settings: SentenceTransformerSettings, error: Exception) -> str:
-    reason = (" ".join(str(error).split()) or type(error).__name__)[:300]
-    if is_hub_id(settings.model):
-        return (
-            f"The model {settings.model!r} at revision {settings.revision} could not be loaded from the hub: {reason} "
-            "Check the id, the revision and the network; or download the model and give its folder as `model`."
-        )
-    return f"The model {settings.model!r} could not be loaded: {reason} Check that the folder is a complete model."
+        raise SmecError(unloadable(settings.model, settings.revision, error)) from error
 
 
 def _versions() -> dict[str, str]:
@@ -229,17 +204,3 @@ def _versions() -> dict[str, str]:
 
     modules = (sentence_transformers, torch, transformers)
     return {module.__name__: str(module.__version__) for module in modules}
-
-
-@contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    """Keep the libraries' chatter about ordinary loading out of the log."""
-    loggers = [logging.getLogger(name) for name in ("sentence_transformers", "transformers", "huggingface_hub")]
-    levels = [logger.level for logger in loggers]
-    for logger in loggers:
-        logger.setLevel(logging.ERROR)
-    try:
-        yield
-    finally:
-        for logger, level in zip(loggers, levels, strict=True):
-            logger.setLevel(level)
