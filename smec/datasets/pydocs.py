@@ -41,7 +41,6 @@ class PydocsSettings(DatasetSettings):
         default=500, ge=50, description="Longest document in characters, cut at a word: it bounds the encoding time."
     )
 
-
     @model_validator(mode="after")
     def _reads_something(self) -> "PydocsSettings":
         if not self.standard_library and not self.packages:
