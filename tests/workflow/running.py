@@ -9,12 +9,32 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import yaml
+from snakemake.utils import update_config
+
+from smec import config, studies
+
 ROOT = Path(__file__).parents[2]
 SMOKE = ("--configfile", "config/smoke.yaml")
 CORES = str(min(2, os.cpu_count() or 1))
 NOTHING = "Nothing to be done"
 JOB = re.compile(r"^(?:local)?rule (\w+):\n((?: {4}.*\n)+)", re.MULTILINE)
 CHOSEN_HERE = ("OMP_NUM_THREADS", "PYTHONPATH", "SNAKEMAKE_PROFILE")
+
+
+def shipped(*overlays):
+    """The default configuration with overlays of config/ laid over it."""
+    values = {}
+    for name in ("config.yaml", *overlays):
+        update_config(values, yaml.safe_load((ROOT / "config" / name).read_text()))
+    return config.load(values)
+
+
+def runs_of(configuration):
+    """The canonical names of all runs that views and studies show."""
+    shown = [run for view in configuration.views.values() for run in view.methods]
+    shown += [run for study in configuration.studies.values() for run in studies.parse(study).runs()]
+    return {configuration.canonical(run) for run in shown}
 
 
 def environment():

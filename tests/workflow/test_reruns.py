@@ -3,14 +3,13 @@
 import pytest
 import yaml
 
-from tests.workflow.running import ROOT, edited, methods, planned, rules
+from tests.workflow.running import edited, methods, planned, rules, runs_of, shipped
 
 pytestmark = pytest.mark.workflow
 
-DEFAULT = yaml.safe_load((ROOT / "config/config.yaml").read_text())
-REPORT = {"table", "figure"}
+REPORT = {"table", "figure", "analyse", "render", "report"}
 WITHOUT_A_LOSS = {"truncation", "random", "pca", "whitening"}
-WITH_A_LOSS = {method for view in DEFAULT["views"].values() for method in view["methods"]} - WITHOUT_A_LOSS
+WITH_A_LOSS = runs_of(shipped("smoke.yaml")) - WITHOUT_A_LOSS
 
 
 @pytest.fixture

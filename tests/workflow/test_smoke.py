@@ -9,11 +9,12 @@ import shutil
 import pytest
 import yaml
 
-from tests.workflow.running import NOTHING, ROOT, SMOKE, snakemake
+from tests.workflow.running import NOTHING, ROOT, SMOKE, runs_of, shipped, snakemake
 
 pytestmark = pytest.mark.workflow
 
-VIEWS = yaml.safe_load((ROOT / "config/config.yaml").read_text())["views"]
+DEFAULT = yaml.safe_load((ROOT / "config/config.yaml").read_text())
+VIEWS, STUDIES = DEFAULT["views"], DEFAULT["studies"]
 SMALL = yaml.safe_load((ROOT / "config/smoke.yaml").read_text())
 EXPERIMENT = SMALL["experiments"][0]
 DRY_RUN_SECONDS = 4
@@ -32,7 +33,7 @@ def _is_run(row):
     return row.get("reference", "False") != "True"
 
 
-@pytest.mark.parametrize("view", VIEWS)
+@pytest.mark.parametrize("view", [*VIEWS, *STUDIES])
 def test_tables_and_figures_are_there_in_every_format(smoke, view):
     starts = {"tables/{}.md": b"", "tables/{}.tex": b"", "figures/{}.pdf": b"%PDF", "figures/{}.png": b"\x89PNG"}
     for name, start in starts.items():
@@ -40,9 +41,17 @@ def test_tables_and_figures_are_there_in_every_format(smoke, view):
         assert len(content) > 500 and content.startswith(start), name
 
 
+@pytest.mark.parametrize("study", STUDIES)
+def test_a_study_leaves_what_it_measured_and_what_may_be_quoted(smoke, study):
+    with (smoke / f"results/analysis/{study}.csv").open(newline="") as file:
+        assert list(csv.DictReader(file))
+    told = json.loads((smoke / f"results/numbers/{study}.json").read_text())
+    assert told["title"] == STUDIES[study]["title"] and told["caption"] and told["numbers"]
+
+
 def test_every_stage_has_a_record_of_what_it_was_asked_for(smoke):
     stages = sorted((smoke / "results/runs").glob("*/*/*/*/*/compressor.safetensors"))
-    assert {path.parts[-4] for path in stages} == {m for view in VIEWS.values() for m in view["methods"]}
+    assert {path.parts[-4] for path in stages} == runs_of(shipped("smoke.yaml"))
     for stage in stages:
         record = json.loads(stage.with_name("record.json").read_text())
         assert record["spec"]["seed"] == 0
@@ -55,7 +64,8 @@ def test_every_job_leaves_a_log_and_nothing_half_written(smoke):
     left = [path.name for path in (smoke / "results").rglob("*") if path.is_file()]
     assert not [name for name in left if "tmp" in name or name.startswith(("checkpoint", "."))]
     logs = [path.relative_to(smoke / "results/logs").parts[0] for path in (smoke / "results/logs").rglob("*.log")]
-    assert set(logs) == {"fetch", "embed", "mine", "train", "evaluate", "table", "figure"}
+    rules = {"fetch", "embed", "mine", "train", "evaluate", "table", "figure", "analyse", "render"}
+    assert set(logs) - {"report.log"} == rules
 
 
 def test_a_second_call_has_nothing_to_do_and_says_so_quickly(smoke):
