@@ -9,7 +9,7 @@ from smec.errors import SmecError, nearest_name
 from smec.paper_values import TABLES, PaperTable
 from smec.settings import Distinct
 from smec.studies.base import StudyExperiment, StudyJob, StudySettings
-from smec.studies.blocks import Block, adjust, blocks, gap, quality
+from smec.studies.blocks import AVERAGE, Block, adjust, blocks, gap, quality
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -31,6 +31,10 @@ Labelled = Annotated[
     WithJsonSchema({"type": "object", "additionalProperties": {"type": "string"}, "minProperties": 2}),
 ]
 """Label and run, in the order of the rows; a mapping in the configuration."""
+
+
+PaperColumns = dict[tuple[str, int], dict[str, float]]
+"""Published columns by row and our size."""
 
 
 class ComparisonStudy(StudySettings):
@@ -69,16 +73,23 @@ def analyse(job: StudyJob) -> "pd.DataFrame":
     """Return one row per dataset, backbone, size and row of the comparison, in `COLUMNS`.
 
     `difference` is the mean minus the baseline's, paired by query; `p_holm` is adjusted over all rows and sizes of a
-    dataset. `beyond_paper` is the difference minus the paper's, at the size that stands for ours (`paired_sizes`).
+    dataset. `beyond_paper` is the difference minus the paper's, at the size that stands for ours (`paired_sizes`); a
+    published mean over datasets stands beside our mean alone, where we have one.
 
     Raises:
         SmecError: scores are missing, or an experiment lacks one of the sizes.
     """
     import pandas as pd
 
-    study, found = job.settings, list[dict[str, Any]]()
-    for block in blocks(job, study.runs(), lambda experiment: _sizes(experiment, study)):
-        found += _rows(block, study)
+    study: ComparisonStudy = job.settings
+    measured = list(blocks(job, study.runs(), lambda experiment: _sizes(experiment, study)))
+    averaged = {block.backbone for block in measured if block.dataset == AVERAGE}
+    found: list[dict[str, Any]] = []
+    for block in measured:
+        table = TABLES[study.paper] if study.paper else None
+        if table and table.average and block.dataset != AVERAGE and block.backbone in averaged:
+            table = None
+        found += _rows(block, study, _paper(table, study.baseline, block.sizes) if table else {})
     return pd.DataFrame(found, columns=list(COLUMNS))
 
 
@@ -92,9 +103,8 @@ def paired_sizes(ours: Sequence[int], theirs: Sequence[int]) -> dict[int, int]:
     return equal or dict(zip(sorted(ours), sorted(theirs), strict=False))
 
 
-def _rows(block: Block, study: ComparisonStudy) -> list[dict[str, Any]]:
+def _rows(block: Block, study: ComparisonStudy, paper: PaperColumns) -> list[dict[str, Any]]:
     runs = dict(study.rows)
-    paper = _paper(TABLES[study.paper], study.baseline, block.sizes) if study.paper else {}
     found = []
     for size in block.sizes:
         level = block.cells[runs[study.baseline], size]
@@ -131,11 +141,11 @@ def _sizes(experiment: StudyExperiment, study: ComparisonStudy) -> tuple[int, ..
     return tuple(sorted(study.sizes, reverse=True))
 
 
-def _paper(table: PaperTable, baseline: str, sizes: Sequence[int]) -> dict[tuple[str, int], dict[str, float]]:
-    """Return the published columns by row and our size; shares, not percent."""
+def _paper(table: PaperTable, baseline: str, sizes: Sequence[int]) -> PaperColumns:
+    """Return the published columns; shares, not percent."""
     level = table.shares(baseline)
     pairs = paired_sizes(sizes, list(level))
-    found: dict[tuple[str, int], dict[str, float]] = {}
+    found: PaperColumns = {}
     for label in table.rows:
         shares = table.shares(label)
         for ours, theirs in pairs.items():

@@ -103,8 +103,9 @@ def test_the_answer_where_the_joint_one_is_better_on_one_set(study):
     caption = study()[1].caption
     assert "Here one compressor for all gains quality" in caption
     assert "by +0.000 to +0.000 on a and +0.050 to +0.050 on b, 2 of 4 differences significantly positive" in caption
-    assert "On c, which no compressor saw, the joint one is +0.040 to +0.040 from the frozen baseline (2 of 2 points" in (
-        caption
+    assert (
+        "On c, which no compressor saw, the joint one is +0.040 to +0.040 from the frozen baseline (2 of 2 points"
+        in (caption)
     )
     assert "and +0.040 to +0.040 from the one trained on a and +0.010 to +0.010 from the one trained on b." in caption
 
@@ -122,7 +123,8 @@ def test_the_answer_follows_the_numbers(study, on_a, on_b, verdict):
         "a": LEVELS["a"] | {"smec,data=a+b": on_a},
         "b": LEVELS["b"] | {"smec,data=a+b": on_b},
     }
-    assert verdict in study(levels)[1].caption
+    rendered = study(levels)[1]
+    assert verdict in rendered.caption and verdict in rendered.numbers["answer"]
 
 
 def test_one_domain_is_nothing_to_compare():

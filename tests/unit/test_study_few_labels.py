@@ -115,6 +115,8 @@ def test_the_claim_holds_where_others_fall_and_dive_does_not(study):
     assert "DIVE does not, holds here: with at most 10 %" in caption
     assert "significantly, smec falls below it; dive itself does not." in caption
     assert "smec plus stays at or above it at every point; its smallest lead is +0.000" in caption
+    numbers = study()[1].numbers
+    assert (numbers["claim"], numbers["smec.below"], numbers["smec_plus.significantly_below"]) == ("holds", 1, 0)
 
 
 @pytest.mark.parametrize(

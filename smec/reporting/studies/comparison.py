@@ -25,6 +25,7 @@ from smec.reporting.phrases import (
     share,
 )
 from smec.reporting.rendered import Rendered
+from smec.studies.blocks import AVERAGE
 from smec.studies.comparison import ComparisonStudy
 
 if TYPE_CHECKING:
@@ -52,7 +53,7 @@ def render(frame: pd.DataFrame, settings: ComparisonStudy) -> Rendered:
         table=_long(frame) if settings.paper else _wide(frame),
         figure=_figure(frame, settings),
         caption=_caption(frame, settings),
-        numbers=_numbers(frame),
+        numbers=_numbers(frame, settings),
     )
 
 
@@ -158,19 +159,37 @@ def _legend(figure: "Figure") -> None:
 
 
 def _caption(frame: pd.DataFrame, settings: ComparisonStudy) -> str:
-    rows = frame[frame["row"] != settings.baseline]
-    marks = [mark(row) for row in rows.to_dict("records")]
+    averages = frame[frame["dataset"] == AVERAGE]
+    told = frame if averages.empty else averages
+    rows = told[told["row"] != settings.baseline]
+    facts = _facts(rows)
     ranked = rows.sort_values("difference").to_dict("records")
     lowest, highest = (
         f"{signed(row['difference'])} ({row['row']}, {row['size']} dimensions)" for row in (ranked[0], ranked[-1])
     )
-    told = [
-        f"nDCG@10 ({seeds_and_queries(frame)}) and the difference from {settings.baseline}, {INTERVALS}; {ABOVE} "
+    of = "Of" if averages.empty else "On average over the datasets, of"
+    sentences = [
+        f"nDCG@10 ({seeds_and_queries(told)}) and the difference from {settings.baseline}, {INTERVALS}; {ABOVE} "
         f"better, {BELOW} worse ({TEST} over all rows and sizes of a dataset).",
-        f"Of {counted(len(rows), 'difference')}, {marks.count(ABOVE)} are significantly positive and "
-        f"{marks.count(BELOW)} significantly negative; they reach from {lowest} to {highest}.",
+        f"{of} {counted(facts['differences'], 'difference')}, {facts['better']} are significantly positive and "
+        f"{facts['worse']} significantly negative; they reach from {lowest} to {highest}.",
     ]
-    return " ".join(told + ([_beside_paper(rows, settings.paper)] if settings.paper else []))
+    return " ".join(sentences + ([_beside_paper(rows, settings.paper)] if settings.paper else []))
+
+
+def _facts(rows: pd.DataFrame) -> dict[str, int]:
+    """Return how many differences there are, how many the test finds, and how many are as the paper's."""
+    marks = [mark(row) for row in rows.to_dict("records")]
+    beside = rows.dropna(subset=["beyond_paper"])
+    theirs = beside["paper_difference"]
+    return {
+        "differences": len(rows),
+        "better": marks.count(ABOVE),
+        "worse": marks.count(BELOW),
+        "beside_paper": len(beside),
+        "sign_of_paper": int((beside["difference"] * theirs > 0).sum()),
+        "interval_holds_paper": int(theirs.between(beside["difference_low"], beside["difference_high"]).sum()),
+    }
 
 
 def _beside_paper(rows: pd.DataFrame, name: str) -> str:
@@ -183,18 +202,21 @@ def _beside_paper(rows: pd.DataFrame, name: str) -> str:
     beside = (
         "at the same sizes"
         if ours == theirs
-        else f"whose {listed(theirs)} dimensions stand beside our {listed(ours)}, paired from the smallest up"
+        else f"its {listed(theirs)} dimensions beside our {listed(ours)}, paired from the smallest up"
     )
-    agree = int((paired["difference"] * paired["paper_difference"] > 0).sum())
-    inside = int(paired["paper_difference"].between(paired["difference_low"], paired["difference_high"]).sum())
+    read = f", read off to ±{table.error:g}{' percentage points' if table.percent else ''}" if table.error else ""
+    facts = _facts(rows)
+    agree, inside = facts["sign_of_paper"], facts["interval_holds_paper"]
     return (
-        f"Hollow: {table.source}, {beside}; backbone and data differ. {agree} of {len(paired)} differences have the "
-        f"paper's sign, and the paper's value lies within our interval in {inside}."
+        f"Hollow: {table.source}{read}, {beside}. {agree} of {counted(len(paired), 'difference')} have the paper's sign, "
+        f"and our interval holds the paper's value in {inside}."
     )
 
 
-def _numbers(frame: pd.DataFrame) -> dict[str, float | str]:
+def _numbers(frame: pd.DataFrame, settings: ComparisonStudy) -> dict[str, float | str]:
     found: dict[str, float | str] = {}
+    for (dataset, backbone), rows in frame[frame["row"] != settings.baseline].groupby(["dataset", "backbone"]):
+        found |= {key(dataset, backbone, name): number for name, number in _facts(rows).items()}
     for row in frame.to_dict("records"):
         place = (row["dataset"], row["backbone"], row["row"], row["size"])
         for name in ("mean", "difference", "p_holm", "beyond_paper"):

@@ -138,8 +138,8 @@ def _caption(frame: pd.DataFrame, settings: DomainsStudy) -> str:
     return " ".join(told)
 
 
-def _answer(own: pd.DataFrame) -> str:
-    """Return whether one compressor for all costs anything against the set's own: the paper's open question."""
+def _verdict(own: pd.DataFrame) -> tuple[str, int, int]:
+    """Return whether one compressor for all costs quality, and how many differences are better and worse."""
     marks = [mark(row) for row in own.to_dict("records")]
     better, worse = marks.count(ABOVE), marks.count(BELOW)
     verdict = {
@@ -148,6 +148,12 @@ def _answer(own: pd.DataFrame) -> str:
         (True, False): "one compressor for all gains quality",
         (True, True): "whether one compressor for all gains or costs quality depends on the set and the size",
     }[better > 0, worse > 0]
+    return verdict, better, worse
+
+
+def _answer(own: pd.DataFrame) -> str:
+    """Return the answer to the paper's open question, with the numbers that say so."""
+    verdict, better, worse = _verdict(own)
     sets = [f"{_range(rows)} on {name}" for name, rows in own.groupby("dataset", sort=False)]
     return (
         f"Can one model serve several domains? Here {verdict}: it differs from the compressor of the set's own by "
@@ -179,7 +185,8 @@ def _range(rows: pd.DataFrame) -> str:
 
 
 def _numbers(frame: pd.DataFrame) -> dict[str, float | str]:
-    found: dict[str, float | str] = {}
+    verdict, better, worse = _verdict(frame[frame["question"] == "own"])
+    found: dict[str, float | str] = {"answer": verdict, "better": better, "worse": worse}
     for row in frame.to_dict("records"):
         place = [row["dataset"], row["backbone"], row["method"], row["size"]]
         if row["role"] == "frozen":

@@ -24,6 +24,7 @@ from smec.reporting.phrases import (
 from smec.reporting.rendered import Rendered
 from smec.reporting.summary import TIE
 from smec.runs import entry_of
+from smec.studies.blocks import AVERAGE
 from smec.studies.few_labels import FewLabelsStudy
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ def render(frame: pd.DataFrame, settings: FewLabelsStudy) -> Rendered:
         settings: of the study.
     """
     return Rendered(
-        table=_table(frame), figure=_figure(frame), caption=_caption(frame, settings), numbers=_numbers(frame)
+        table=_table(frame), figure=_figure(frame), caption=_caption(frame, settings), numbers=_numbers(frame, settings)
     )
 
 
@@ -115,14 +116,15 @@ def _panel(axes: "Axes", rows: pd.DataFrame, styles: dict[str, style.Style]) -> 
 
 
 def _caption(frame: pd.DataFrame, settings: FewLabelsStudy) -> str:
-    learned = frame[~frame["frozen"]]
+    learned = _learned(frame)
+    verdict, falls = _claim(learned, settings.few)
     told = [
         f"nDCG@10 ({seeds_and_queries(learned)}) after learning from a share of the labelled queries. Bands: 95 % "
         f"bootstrap interval of the paired difference from the better frozen baseline, drawn from its line, so a band "
         f"that is clear of the line differs from it. {ABOVE} above, {BELOW} below it ({TEST} over all points of a "
         "dataset).",
         _below(learned),
-        _claim(learned, settings.few),
+        _told_claim(verdict, falls, settings.few),
         _watched(learned, settings.watched),
     ]
     return " ".join(part for part in told if part)
@@ -148,8 +150,17 @@ def _below(learned: pd.DataFrame) -> str:
     return f"Below it lie {listed(below)}{f'; {listed(never)} never' if never else ''}."
 
 
-def _claim(learned: pd.DataFrame, few: float) -> str:
-    """Return whether DIVE's claim holds: others fall below the frozen baseline when labels are few, DIVE does not."""
+def _learned(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return the points of single datasets."""
+    return frame[~frame["frozen"] & (frame["dataset"] != AVERAGE)]
+
+
+def _claim(learned: pd.DataFrame, few: float) -> tuple[str, dict[str, bool]]:
+    """Return whether DIVE's claim holds, nothing where none of its methods is there, and which methods fall below.
+
+    The claim: with few labels other methods fall below the frozen baseline, and DIVE does not. A method falls where the
+    test finds a point of it below.
+    """
     scarce = learned[learned["share"] <= few]
     entries = scarce["method"].map(entry_of)
     falls = {
@@ -157,18 +168,24 @@ def _claim(learned: pd.DataFrame, few: float) -> str:
         for name in dict.fromkeys(entries)
         if name in (*FALLING_WITH_FEW_LABELS, DIVE)
     }
-    others = [name for name in falls if name != DIVE]
+    others = [falls[name] for name in falls if name != DIVE]
     if not others:
+        return "", {}
+    if all(others) and falls.get(DIVE) is False:
+        return "holds", falls
+    return "holds in part" if any(others) and not falls.get(DIVE) else "does not hold", falls
+
+
+def _told_claim(verdict: str, falls: dict[str, bool], few: float) -> str:
+    if not verdict:
         return ""
-    fallen, kept = [name for name in others if falls[name]], [name for name in others if not falls[name]]
-    own = falls.get(DIVE)
-    holds = not kept and own is False
-    verdict = "holds" if holds else "holds in part" if fallen and own is not True else "does not hold"
-    parts = [f"{listed(list(map(shown_name, fallen)))} {_fall(fallen)} below it"] if fallen else []
-    parts += [f"{listed(list(map(shown_name, kept)))} {_do(kept)} not"] if kept else []
-    parts += [] if own is None else [f"{shown_name(DIVE)} itself {'falls below' if own else 'does not'}"]
+    fallen = [shown_name(name) for name in falls if falls[name] and name != DIVE]
+    kept = [shown_name(name) for name in falls if not falls[name] and name != DIVE]
+    parts = [f"{listed(fallen)} {_fall(fallen)} below it"] if fallen else []
+    parts += [f"{listed(kept)} {_do(kept)} not"] if kept else []
+    parts += [f"{DIVE} itself {'falls below' if falls[DIVE] else 'does not'}"] if DIVE in falls else []
     return (
-        f"DIVE's claim, that other adaptors fall below the frozen baseline when labels are scarce and DIVE does not, "
+        "DIVE's claim, that other adaptors fall below the frozen baseline when labels are scarce and DIVE does not, "
         f"{verdict} here: with at most {_percent(few)} of the labels, significantly, {'; '.join(parts)}."
     )
 
@@ -196,8 +213,13 @@ def _watched(learned: pd.DataFrame, watched: str | None) -> str:
     )
 
 
-def _numbers(frame: pd.DataFrame) -> dict[str, float | str]:
-    found: dict[str, float | str] = {}
+def _numbers(frame: pd.DataFrame, settings: FewLabelsStudy) -> dict[str, float | str]:
+    learned = _learned(frame)
+    found: dict[str, float | str] = {"claim": _claim(learned, settings.few)[0]}
+    for method, rows in learned.groupby("method"):
+        found |= {key(method, "points"): len(rows), key(method, "below"): _times_below(rows)}
+        found |= {key(method, "significantly_below"): _marks(rows).count(BELOW)}
+        found |= {key(method, "smallest_lead"): float(rows["difference"].min())}
     for row in frame.to_dict("records"):
         place = (row["dataset"], row["backbone"], row["method"], row["size"])
         if row["frozen"]:
