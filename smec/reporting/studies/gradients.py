@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import pandas as pd
 
 from smec import paper_values
-from smec.reporting.phrases import counted, key, listed
+from smec.reporting.phrases import blocks_of, counted, key, listed, place_of
 from smec.reporting.rendered import Rendered
 from smec.reporting.studies.gradient_figure import draw
 from smec.studies.gradients import BETWEEN, GradientsStudy
@@ -50,8 +50,8 @@ def render(frame: pd.DataFrame, settings: GradientsStudy) -> Rendered:
 def _table(frame: pd.DataFrame, settings: GradientsStudy) -> pd.DataFrame:
     """Return a line per loss and shown epoch, then a line per case with the range over all epochs."""
     labels, lines = [], []
-    for dataset, backbone, part, case, rows in _cases(frame):
-        where = {} if frame["dataset"].nunique() == 1 else {"dataset": f"{dataset}, {backbone}"}
+    for _, _, part, case, rows in _cases(frame):
+        where = place_of(frame, rows.iloc[0].to_dict())
         last = int(rows["epoch"].max())
         where |= {"MRL's levels": str(rows["mrl_levels"].iloc[0])}
         for epoch in [epoch for epoch in settings.shown_epochs if epoch <= last] if part == "losses" else []:
@@ -126,8 +126,7 @@ def _caption(frame: pd.DataFrame) -> str:
         f"where the table says nothing else. {_precision(frame)} Expected: what the inverse square of the length of "
         "the first d outputs gives alone, spread evenly over the dimensions. Net: of the mean gradient of an epoch."
     ]
-    for dataset, backbone, rows in _datasets(frame):
-        told.append(f"{dataset}, {backbone}: {_findings(rows)}")
+    told += [f"{name}: {_findings(rows)}" for name, rows in blocks_of(frame)]
     return " ".join(told)
 
 
@@ -159,9 +158,9 @@ def _findings(rows: pd.DataFrame) -> str:
     last = int(cases[first]["epoch"].max())
     paper = max(paper_values.GRADIENTS["smrl"])
     return (
-        f"{sentence} SMRL's size falls to {shares[first]:.1%} by epoch {last} with {first}, and furthest, to "
-        f"{shares[least]:.1%} by epoch {int(cases[least]['epoch'].max())}, with {least} (paper: "
-        f"{_paper_share(paper):.1%} by epoch {paper})."
+        f"{sentence} SMRL's size falls to {100 * shares[first]:.1f} % by epoch {last} with {first}, and furthest, to "
+        f"{100 * shares[least]:.1f} % by epoch {int(cases[least]['epoch'].max())}, with {least} (paper: "
+        f"{100 * _paper_share(paper):.1f} % by epoch {paper})."
     )
 
 
@@ -182,11 +181,6 @@ def _numbers(frame: pd.DataFrame) -> dict[str, float | str]:
         found[key(*place, "size of smrl", "last epoch over epoch 0")] = _share(rows, last)
         found[key(*place, "agrees with the paper")] = "yes" if _agrees(rows) else "no"
     return found
-
-
-def _datasets(frame: pd.DataFrame) -> list[tuple[str, str, pd.DataFrame]]:
-    places = frame[["dataset", "backbone"]].drop_duplicates().itertuples(index=False, name=None)
-    return [(d, b, frame[(frame["dataset"] == d) & (frame["backbone"] == b)]) for d, b in places]
 
 
 def _cases(frame: pd.DataFrame) -> list[tuple[str, str, str, str, pd.DataFrame]]:
