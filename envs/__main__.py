@@ -16,13 +16,17 @@ ROOT = Path(__file__).parents[1]
 PYTHON = "3.11"
 WORKFLOW_ENGINE = ("snakemake", "snakemake-executor-plugin-slurm")
 WITHOUT_MODELS = (
+    "docutils",
+    "itables",
     "jinja2",
     "matplotlib",
     "numpy",
     "pandas",
+    "pillow",
     "pyarrow",
     "pydantic",
     "pytrec-eval-terrier",
+    "pyyaml",
     "safetensors",
     "scipy",
     "tabulate",
