@@ -10,7 +10,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: setup run test lint types schema lock bench clean help
+.PHONY: setup run test browser lint types schema lock bench clean help
 
 help: ## list what can be made
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST)
@@ -31,13 +31,17 @@ $(VENV)/.installed: requirements.lock pyproject.toml
 run: setup ## compute every table and figure of config/config.yaml
 	@echo "run: snakemake --cores all"
 	snakemake --cores all --quiet rules host reason
-	@echo "run: results/report.html"
-	snakemake --report results/report.html --quiet host reason rules progress
+	@echo "run: results/snakemake-report.html"
+	snakemake --report results/snakemake-report.html --quiet host reason rules progress
 	@$(BIN)/python -m smec summary results/tables/*.csv
 
 test: setup ## all tests
 	@echo "test: pytest"
 	pytest
+
+browser: ## install Chromium where apt-get can, for the tests that look at the report
+	@command -v chromium > /dev/null \
+	  || { apt-get update --quiet=2 && apt-get install --quiet=2 --yes --no-install-recommends chromium; }
 
 lint: setup ## format and lint of Python and of the workflow
 	ruff format --check .

@@ -64,7 +64,7 @@ def test_one_method_reruns_its_own_jobs(smoke):
 def test_the_command_line_and_the_summary_rerun_nothing(smoke):
     with (
         edited(smoke / "smec/cli.py", "LOGGER = ", "ADDED = 1\nLOGGER = "),
-        edited(smoke / "smec/jobs/summary.py", '"Figures and report:"', '"Figures:"'),
+        edited(smoke / "smec/jobs/summary.py", '"Figures and reports:"', '"Figures:"'),
     ):
         assert planned(smoke) == []
 

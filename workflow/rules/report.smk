@@ -37,3 +37,20 @@ rule figure:
         code=source_hash("smec.jobs.figure"),
     shell:
         "python -m smec figure {input:q} --output {params.stem:q} 2> {log:q}"
+
+
+rule report:
+    input:
+        page_files(),
+    output:
+        "results/report.html",
+    log:
+        "results/logs/report.log",
+    conda:
+        "../../envs/cpu.yaml"
+    params:
+        spec=page_spec(),
+        code=source_hash("smec.jobs.report"),
+        page=data_hash("smec.reporting.page"),
+    shell:
+        "python -m smec report --spec {params.spec:q} --results results --output {output:q} 2> {log:q}"

