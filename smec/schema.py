@@ -9,7 +9,7 @@ from typing import Any
 
 from smec import backbones, datasets
 from smec.compressors import method_named, method_names
-from smec.config import Config
+from smec.config import NAMED, Config
 from smec.settings import Settings
 
 Schema = dict[str, Any]
@@ -24,7 +24,9 @@ def config_schema() -> Schema:
     keys["datasets"]["additionalProperties"] = _chosen_by("kind", "datasets", datasets.SETTINGS, definitions)
     keys["backbones"]["additionalProperties"] = _chosen_by("kind", "backbones", backbones.SETTINGS, definitions)
     keys["methods"]["additionalProperties"] = _chosen_by("method", "methods", options, definitions)
-    keys["methods"]["properties"] = {name: _reference("methods", name) for name in options}
+    keys["methods"]["properties"] = {name: _or_null(_reference("methods", name)) for name in options}
+    for key in NAMED:
+        keys[key]["additionalProperties"] = _or_null(keys[key]["additionalProperties"])
     keys["training"]["properties"] = _shared(options)
     keys["training"]["additionalProperties"] = False
     return schema
@@ -46,6 +48,11 @@ def _chosen_by(key: str, group: str, models: Mapping[str, type[Settings]], defin
 
 def _reference(group: str, name: str) -> Schema:
     return {"$ref": f"#/$defs/{group}.{name}"}
+
+
+def _or_null(schema: Schema) -> Schema:
+    """Take null as well: with it an overlay takes an entry away."""
+    return {"type": ["object", "null"], "if": {"type": "object"}, "then": schema}
 
 
 def _shared(options: Mapping[str, type[Settings]]) -> Schema:

@@ -91,6 +91,14 @@ class OpenClipSettings(BackboneSettings):
         if self.checkpoint is not None and not self.checkpoint.is_file():
             raise SmecError(f"The file {self.checkpoint} does not exist. Correct `checkpoint`.")
 
+    def missing(self) -> str | None:
+        """Say what is wrong with local files (see the base class); a download may still fail."""
+        try:
+            self.check()
+        except SmecError as error:
+            return str(error)
+        return None
+
     def files(self) -> tuple[Path, ...]:
         """Return the configuration and the weights where they are local files (see the base class)."""
         if self.checkpoint is not None:

@@ -1,6 +1,6 @@
 """Vectors and ids in files, opened without reading them whole and checked block by block."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -93,6 +93,36 @@ def memory_map(path: Path) -> NDArray[Any]:
             f"{path} holds {vectors.dtype} of shape {vectors.shape}. Vectors must be real numbers of shape (rows, dim)."
         )
     return vectors
+
+
+def side_by_side(paths: Sequence[Path], ids: Sequence[str], copy: Path) -> VectorFile:
+    """Scale the rows of each file to unit length and write them side by side, block by block.
+
+    Args:
+        paths: .npy files with the same number of rows.
+        ids: of the rows, to name the row at fault.
+        copy: the .npy file that is written, float32.
+
+    Raises:
+        SmecError: the files differ in rows, or a vector is zero or not finite.
+    """
+    from smec.backbones.base import unit_rows
+
+    parts = [memory_map(path) for path in paths]
+    for path, part in zip(paths, parts, strict=True):
+        if len(part) != len(parts[0]):
+            raise SmecError(f"{path} has {len(part)} rows, but {paths[0]} has {len(parts[0])}. Rows must correspond.")
+    shape = len(parts[0]), sum(part.shape[1] for part in parts)
+    rows = max(1, BLOCK_BYTES // (shape[1] * np.dtype(np.float32).itemsize))
+    with atomic_path(copy) as temporary, temporary.open("wb") as stream:
+        header = np.lib.format.header_data_from_array_1_0(np.empty((0, shape[1]), dtype=np.float32))
+        np.lib.format.write_array_header_1_0(stream, {**header, "shape": shape})
+        for start in range(0, shape[0], rows):
+            blocks = [part[start : start + rows] for part in parts]
+            for path, block in zip(paths, blocks, strict=True):
+                refuse_unusable_rows(block, ids[start : start + rows], str(path))
+            stream.write(np.ascontiguousarray(np.concatenate([unit_rows(block) for block in blocks], axis=1)).data)
+    return VectorFile(copy, *shape, "float32", sha256_of_file(copy))
 
 
 def width_of(path: Path) -> int:

@@ -3,6 +3,7 @@
 import pytest
 import yaml
 
+from tests.stand_ins import lay_out
 from tests.workflow.running import ROOT, snakemake, tool
 
 pytestmark = pytest.mark.workflow
@@ -12,6 +13,8 @@ OVERLAYS = sorted(path.name for path in (ROOT / "config").glob("*.yaml") if path
 
 @pytest.mark.parametrize("overlay", [None, *OVERLAYS])
 def test_every_configuration_can_be_planned(tree, overlay):
+    if overlay:
+        lay_out(tree, yaml.safe_load((tree / "config" / overlay).read_text()).get("datasets", {}))
     told = snakemake(tree, "--dry-run", *(["--configfile", f"config/{overlay}"] if overlay else []))
     assert "This was a dry-run" in told
     for rule in ("fetch", "embed", "mine", "train", "evaluate", "table", "figure"):

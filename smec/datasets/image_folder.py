@@ -1,0 +1,228 @@
+"""Any local images with labels: a folder per label, or a csv that lists files and labels; captions if there are some.
+
+{path}/{label}/**/image.jpg            without `csv`; with `split_folders`: {path}/{train,val,test}/{label}/...
+{csv}: a header line, one line per image: file (relative to `path`), label, split, whatever captions are made of
+"""
+
+import csv as csv_format
+import string
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import pyarrow as pa
+from pydantic import Field, model_validator
+
+from smec.datasets.base import Dataset
+from smec.datasets.image_faults import Faults
+from smec.datasets.image_sets import ImageSettings, Pictures, from_files, paired
+from smec.datasets.images import SUFFIXES
+from smec.datasets.judgement_files import SPLIT_NAMES
+from smec.datasets.vector_files import side_by_side
+from smec.errors import SmecError, nearest_name
+from smec.modality import Modality
+
+Row = dict[str, str]
+
+
+class ImageFolderSettings(ImageSettings):
+    """Images in a folder, and where their labels are."""
+
+    kind: Literal["image_folder"] = Field(default="image_folder", description="Local images with labels or captions.")
+    path: Path = Field(description="The folder that holds the images.")
+    csv: Path | None = Field(
+        default=None, description="Lists the images, one line each under a header line; null: folders are labels."
+    )
+    file_column: str = Field(default="file", description="Column with the path of the image, relative to `path`.")
+    label_column: str | None = Field(
+        default="label",
+        description="Column with the label: images of one label are relevant to each other and to its captions; null: "
+        "images with the same caption are.",
+    )
+    split_column: str | None = Field(
+        default=None, description="Column with train, val or test; null: whole labels are split by a hash."
+    )
+    label_csv: Path | None = Field(
+        default=None, description="Further columns for captions, one line per label, its label in `label_column`."
+    )
+    caption: str | None = Field(
+        default=None, description="How a caption is made of columns, such as '{name}: {keywords}'; null: none."
+    )
+    split_folders: bool = Field(
+        default=False, description="Without `csv`: the first level of folders is train, val, test, the second labels."
+    )
+    vectors: tuple[Path, ...] = Field(
+        default=(),
+        description="Vectors of the images in .npy files, rows as in `csv`; several are each scaled to unit length and "
+        "put side by side. The images are then not read, and the backbone is of kind `precomputed`.",
+    )
+    query_where: dict[str, tuple[str, ...]] = Field(
+        default_factory=dict, description="Values of columns that an image must have to be a query; empty: any."
+    )
+    corpus_where: dict[str, tuple[str, ...]] = Field(
+        default_factory=dict, description="Values of columns that an image must have to be a document; empty: any."
+    )
+
+    @model_validator(mode="after")
+    def _can_be_paired(self) -> "ImageFolderSettings":
+        if self.task != "image" and self.caption is None:
+            raise ValueError(f"the task {self.task!r} needs `caption`, such as '{{{self.label_column or 'name'}}}'")
+        if self.label_column is None and (self.csv is None or self.task == "image" or self.label_csv is not None):
+            raise ValueError("`label_column: null` needs a `csv` with captions, a task with text and no `label_csv`")
+        if self.csv is not None and self.split_folders:
+            raise ValueError("`split_folders` is for folders without a `csv`; use `split_column`")
+        if self.vectors and (self.csv is None or self.task != "image"):
+            raise ValueError("`vectors` need a `csv` that lists their rows, and the task 'image'")
+        return self
+
+    def modality(self, role: str) -> Modality:
+        """Return vectors where they are given (see the base class)."""
+        return "vectors" if self.vectors else super().modality(role)
+
+    def sources(self) -> tuple[Path, ...]:
+        """Return the lists where there are some, else the folder: its images are known by their hashes later."""
+        return tuple(path for path in (self.csv, self.label_csv, *self.vectors) if path is not None) or (self.path,)
+
+
+def load(settings: ImageFolderSettings, folder: Path) -> Dataset:
+    """List, read and pair the images.
+
+    Raises:
+        SmecError: the layout is not as described above, a column is missing, or an image cannot be used (see
+            `image_sets.from_files`).
+    """
+    if not settings.path.is_dir():
+        raise SmecError(f"The image folder {settings.path} does not exist. Correct `path`, or put the images there.")
+    listed = _from_csv(settings, settings.csv) if settings.csv else _from_folders(settings)
+    source = str(settings.csv or settings.path)
+    pictures = _pictures(listed, settings, source)
+    if settings.vectors:
+        return _with_vectors(pictures, settings, source, folder / "vectors.npy")
+    return from_files(pictures, settings.path, source, settings)
+
+
+def _with_vectors(pictures: Pictures, settings: ImageFolderSettings, source: str, copy: Path) -> Dataset:
+    vectors = side_by_side(settings.vectors, pictures.ids, copy)
+    if vectors.rows != len(pictures.ids):
+        raise SmecError(
+            f"{settings.vectors[0]} has {vectors.rows} rows, but {source} lists {len(pictures.ids)} images."
+        )
+    rows = pa.array(np.arange(vectors.rows, dtype=np.int64))
+    table = pa.table({"id": pa.array(pictures.ids, pa.string()), "source_row": rows})
+    dataset = paired(pictures, table, source, settings, Faults(settings.faults, source))
+    entry = {**vars(vectors), "path": copy.name}
+    return replace(dataset, details={"vectors": {"corpus": entry, "queries": entry}, **dataset.details})
+
+
+@dataclass(frozen=True)
+class _Listed:
+    """Rows of a list of images, and what their columns are called."""
+
+    rows: list[Row]
+    file: str
+    label: str | None
+    split: str | None
+
+
+def _from_csv(settings: ImageFolderSettings, path: Path) -> _Listed:
+    rows = list(_read(path))
+    own = {"file_column": settings.file_column, "label_column": settings.label_column}
+    for key, column in {**own, "split_column": settings.split_column}.items():
+        _require(column, rows, path, key)
+    if settings.label_csv is not None and settings.label_column is not None:
+        further = _by_label(settings.label_csv, settings.label_column)
+        rows = [{**further.get(row[settings.label_column], {}), **row} for row in rows]
+    return _Listed(rows, settings.file_column, settings.label_column, settings.split_column)
+
+
+def _from_folders(settings: ImageFolderSettings) -> _Listed:
+    depth = 3 if settings.split_folders else 2
+    rows = []
+    for path in sorted(settings.path.rglob("*")):
+        if path.suffix.lower() not in SUFFIXES or not path.is_file():
+            continue
+        parts = path.relative_to(settings.path).parts
+        if len(parts) < depth:
+            raise SmecError(
+                f"The image {path} lies in no folder of a label. Expected {settings.path}/"
+                f"{'SPLIT/' if settings.split_folders else ''}LABEL/image; move it, or list the images in a `csv`."
+            )
+        rows.append({"file": "/".join(parts), "label": parts[depth - 2], "split": parts[0]})
+    if not rows:
+        raise SmecError(f"{settings.path} holds no images ({', '.join(sorted(SUFFIXES))}). Correct `path`.")
+    return _Listed(rows, "file", "label", "split" if settings.split_folders else None)
+
+
+def _pictures(listed: _Listed, settings: ImageFolderSettings, source: str) -> Pictures:
+    rows = listed.rows
+    for fields, key in ((settings.query_where, "query_where"), (settings.corpus_where, "corpus_where")):
+        for column in fields:
+            _require(column, rows, source, key)
+    captions = [""] * len(rows)
+    if settings.caption is not None:
+        columns = [name for _, name, _, _ in string.Formatter().parse(settings.caption) if name]
+        for column in columns:
+            _require(column, rows, source, "caption")
+        captions = [_caption(settings.caption, columns, row) for row in rows]
+    return Pictures(
+        ids=[_cell(row, listed.file, source, line) for line, row in enumerate(rows)],
+        groups=captions
+        if listed.label is None
+        else [_cell(row, listed.label, source, line) for line, row in enumerate(rows)],
+        splits=[""] * len(rows)
+        if listed.split is None
+        else [_split(_cell(row, listed.split, source, line), source) for line, row in enumerate(rows)],
+        captions=captions,
+        asks=[_fits(row, settings.query_where) for row in rows],
+        answers=[_fits(row, settings.corpus_where) for row in rows],
+    )
+
+
+def _caption(template: str, columns: list[str], row: Mapping[str, str]) -> str:
+    values = {column: (row.get(column) or "").strip() for column in columns}
+    return " ".join(template.format(**values).split()) if all(values.values()) else ""
+
+
+def _fits(row: Mapping[str, str], wanted: Mapping[str, tuple[str, ...]]) -> bool:
+    return all(row.get(column) in values for column, values in wanted.items())
+
+
+def _split(name: str, source: str) -> str:
+    if name not in SPLIT_NAMES:
+        raise SmecError(f"{source} puts an image in the unknown split {name!r}. {nearest_name(name, SPLIT_NAMES)}")
+    return SPLIT_NAMES[name]
+
+
+def _cell(row: Mapping[str, str], column: str, source: str, place: int) -> str:
+    value = (row.get(column) or "").strip()
+    if not value:
+        raise SmecError(f"Line {place + 2} of {source} has nothing in the column {column!r}. Fill it in.")
+    return value
+
+
+def _by_label(path: Path, column: str) -> dict[str, Row]:
+    rows = list(_read(path))
+    _require(column, rows, path, "label_column")
+    return {row[column]: row for row in rows}
+
+
+def _read(path: Path) -> Iterator[Row]:
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as stream:
+            for line, row in enumerate(csv_format.DictReader(stream, strict=True), start=2):
+                if None in row:
+                    raise SmecError(f"Line {line} of {path} has more cells than the header. Quote cells with commas.")
+                yield row
+    except OSError as error:
+        raise SmecError(f"{path} cannot be read ({error.strerror or error}). Correct the path.") from error
+    except (UnicodeDecodeError, csv_format.Error) as error:
+        raise SmecError(f"{path} is not a csv file in UTF-8 ({error}). Save it again.") from error
+
+
+def _require(column: str | None, rows: list[Row], path: Path | str, key: str) -> None:
+    if not rows:
+        raise SmecError(f"{path} lists nothing. Check that the file is complete.")
+    if column is not None and column not in rows[0]:
+        raise SmecError(f"{path} has no column {column!r}, which `{key}` names. {nearest_name(column, rows[0])}")

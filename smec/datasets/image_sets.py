@@ -1,0 +1,173 @@
+"""From labelled images to a retrieval set: images of one class, or captions and images in either direction.
+
+Two images, or an image and a caption, are relevant to each other when they are of one group: a class, a product, or all
+images with the same caption.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import pyarrow as pa
+from pydantic import Field
+
+from smec.datasets.base import Dataset, DatasetSettings, text_table
+from smec.datasets.image_faults import FaultPolicy, Faults
+from smec.datasets.image_pairs import Rows, distinct, latest_split, related, split_of_groups, split_of_queries
+from smec.datasets.images import file_table, inspect
+from smec.errors import SmecError
+from smec.modality import Modality
+
+Task = Literal["image", "text_to_image", "image_to_text"]
+
+
+class ImageSettings(DatasetSettings):
+    """Settings that every kind of image dataset has."""
+
+    exclude_self: bool = Field(
+        default=True, description="Leave an image out of its own ranking, where it is a query and a document."
+    )
+    task: Task = Field(
+        default="image",
+        description="`image`: find images of the same class; `text_to_image`, `image_to_text`: find the images of a "
+        "caption, or the caption of an image.",
+    )
+    faults: FaultPolicy = Field(
+        default="error",
+        description="What to do about an image that cannot be read, has no caption or is the only one of its class: "
+        "stop and name it, or `skip` it, named and counted in the manifest.",
+    )
+
+    def modality(self, role: str) -> Modality:
+        """Return text for the side of the captions, else image (see the base class)."""
+        side_of_captions = {"image": "", "text_to_image": "queries", "image_to_text": "corpus"}[self.task]
+        return "text" if role == side_of_captions else "image"
+
+
+@dataclass(frozen=True)
+class Pictures:
+    """Images with what is known of them, one entry per image.
+
+    Attributes:
+        ids: of the images.
+        groups: what makes images, or an image and a caption, relevant to each other.
+        splits: published split, "" for none.
+        captions: "" for none; not used by the task `image`.
+        asks: may be a query.
+        answers: may be a document.
+    """
+
+    ids: Sequence[str]
+    groups: Sequence[str]
+    splits: Sequence[str]
+    captions: Sequence[str]
+    asks: Sequence[bool]
+    answers: Sequence[bool]
+
+    def take(self, rows: Sequence[int] | Rows) -> "Pictures":
+        """Return the images at `rows`, in that order."""
+        return Pictures(**{name: [values[row] for row in rows] for name, values in vars(self).items()})
+
+
+def from_files(pictures: Pictures, root: Path, source: str, settings: ImageSettings) -> Dataset:
+    """Read every file once, and pair the images by the task; ids are paths relative to `root`.
+
+    Raises:
+        SmecError: an image cannot be read, has no caption or no partner, and the settings do not say to skip it.
+    """
+    faults = Faults(settings.faults, source)
+    hashes, unreadable = inspect(root, pictures.ids)
+    faults.add("unreadable", unreadable)
+    readable = [row for row, file in enumerate(pictures.ids) if file not in unreadable]
+    kept = pictures.take(readable)
+    table = file_table(kept.ids, kept.ids, [hashes[row] for row in readable])
+    dataset = paired(kept, table, source, settings, faults)
+    roots = {role: str(root.resolve()) for role in ("corpus", "queries") if settings.modality(role) == "image"}
+    return replace(dataset, details={"images": roots, **dataset.details})
+
+
+def paired(pictures: Pictures, table: pa.Table, source: str, settings: ImageSettings, faults: Faults) -> Dataset:
+    """Pair images by the task of the settings.
+
+    Args:
+        pictures: the images.
+        table: the same rows with id and the columns of an image (see `smec.datasets.base`).
+        source: where they came from, for messages.
+        settings: of the dataset.
+        faults: where images that cannot be used go.
+
+    Raises:
+        SmecError: an image has no caption or no partner, and the settings do not say to skip it.
+    """
+    if not len(table):
+        raise SmecError(f"{source} holds no image that can be used. Check that it is the right place and is complete.")
+    pair: Callable[..., Dataset] = _same_class if settings.task == "image" else _captioned
+    dataset = pair(pictures, table, source, settings, faults)
+    return replace(dataset, details={**dataset.details, **faults.details()})
+
+
+def _same_class(pictures: Pictures, table: pa.Table, source: str, settings: ImageSettings, faults: Faults) -> Dataset:
+    asking, answering = np.flatnonzero(pictures.asks), np.flatnonzero(pictures.answers)
+    asked, gallery = pictures.take(asking), pictures.take(answering)
+    query, document = related(asked.groups, gallery.groups)
+    other = asking[query] != answering[document]
+    query, document = query[other], document[other]
+    alone = np.setdiff1d(np.arange(len(asking)), query).tolist()
+    faults.add("alone", {asked.ids[i]: f"no other image of the class {asked.groups[i]!r} to find" for i in alone})
+    kept = asked.take(np.setdiff1d(np.arange(len(asking)), alone))
+    split, rule = split_of_queries(
+        kept.ids, kept.splits, kept.groups, settings.validation_fraction, settings.test_fraction
+    )
+    return Dataset(
+        source=source,
+        corpus=table.take(answering),
+        queries=table.take(asking).filter(pa.array([name in split for name in asked.ids])),
+        qrels=_judged(asked.ids, query, gallery.ids, document),
+        split=split,
+        split_rule=rule,
+    )
+
+
+def _captioned(pictures: Pictures, table: pa.Table, source: str, settings: ImageSettings, faults: Faults) -> Dataset:
+    to_image = settings.task == "text_to_image"
+    shown = np.flatnonzero(pictures.answers if to_image else pictures.asks)
+    silent = [row for row in shown.tolist() if not pictures.captions[row]]
+    faults.add("without_caption", {pictures.ids[row]: "no caption" for row in silent})
+    used = np.setdiff1d(shown, silent)
+    images, shown_table = pictures.take(used), table.take(used)
+    texts = distinct(images.groups, images.captions)
+    text_ids, text_groups = list(texts), [group for group, _ in texts.values()]
+    captions = text_table(text_ids, [caption for _, caption in texts.values()])
+    of_group, rule = split_of_groups(images.groups, images.splits, settings.validation_fraction, settings.test_fraction)
+    if to_image:
+        split = {name: of_group[group] for name, group in zip(text_ids, text_groups, strict=True)}
+        query, document = related(text_groups, images.groups)
+        return Dataset(source, shown_table, captions, _judged(text_ids, query, images.ids, document), split, rule)
+    kept = _of_their_groups_split(images)
+    split = {images.ids[row]: of_group[images.groups[row]] for row in kept}
+    asked = images.take(kept)
+    query, document = related(asked.groups, text_groups)
+    qrels = _judged(asked.ids, query, text_ids, document)
+    details: dict[str, Any] = {"queries_left_out_for_their_captions_split": len(images.ids) - len(kept)}
+    return Dataset(source, captions, shown_table.take(kept), qrels, split, rule, details)
+
+
+def _of_their_groups_split(images: Pictures) -> list[int]:
+    """Return the images whose published split is their caption's: a caption asked in test is not trained on."""
+    if not any(images.splits):
+        return list(range(len(images.ids)))
+    latest = latest_split(images.groups, images.splits)
+    pairs = zip(images.groups, images.splits, strict=True)
+    return [row for row, (group, split) in enumerate(pairs) if latest[group] == split]
+
+
+def _judged(queries: Sequence[str], query: Rows, documents: Sequence[str], document: Rows) -> pa.Table:
+    return pa.table(
+        {
+            "query_id": pa.array(queries, pa.string()).take(pa.array(query)),
+            "corpus_id": pa.array(documents, pa.string()).take(pa.array(document)),
+            "relevance": pa.array(np.ones(len(query), dtype=np.int32)),
+        }
+    )

@@ -1,0 +1,90 @@
+"""Products-10K as its owners distribute it: photos of some 10,000 products, image to image.
+
+{path}/train.csv               name,class,group         (141,931 photos)
+{path}/test_kaggletest.csv     name,class,Usage         (55,376 photos)
+{path}/train/{name}            the photos of train.csv, unpacked from train.zip
+{path}/test/{name}             those of test_kaggletest.csv, unpacked from test.zip
+"""
+
+import csv
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field
+
+from smec.datasets.base import Dataset
+from smec.datasets.image_sets import ImageSettings, Pictures, Task, from_files
+from smec.datasets.layout import Expected, check_layout
+from smec.datasets.splits import TEST, TRAIN
+from smec.errors import SmecError
+
+HOME = "https://products-10k.github.io (train.zip, test.zip, train.csv, test_kaggletest.csv)"
+LISTS = {TRAIN: "train.csv", TEST: "test_kaggletest.csv"}
+
+
+class Products10kSettings(ImageSettings):
+    """Products-10K and what is searched in it."""
+
+    kind: Literal["products10k"] = Field(default="products10k", description="Products-10K, a local copy.")
+    # Text and no path: a set that is not there yet is no reason to refuse a configuration.
+    path: str = Field(
+        default="data/products10k",
+        min_length=1,
+        description="The folder that holds train.csv, test_kaggletest.csv, train/ and test/.",
+    )
+    task: Task = Field(default="image", description="`image`: photos of the same product; the set has no captions.")
+    gallery: Literal["train", "test", "all"] = Field(
+        default="train",
+        description="Photos that are searched: the training photos, as a shop has them; those of the test; or all.",
+    )
+
+    @property
+    def folder(self) -> Path:
+        """Where the local copy is."""
+        return Path(self.path).expanduser()
+
+    def sources(self) -> tuple[Path, ...]:
+        """Return the two lists; the photos are known by their hashes (see the base class)."""
+        return tuple(self.folder / name for name in LISTS.values())
+
+    def missing(self) -> str | None:
+        """Say which part of the layout is missing (see the base class)."""
+        expected = [Expected(name) for name in LISTS.values()] + [Expected("train/"), Expected("test/")]
+        return check_layout(self.folder, expected, "Products-10K", HOME)
+
+
+def load(settings: Products10kSettings, folder: Path) -> Dataset:
+    """Read both lists and pair the photos by product.
+
+    Raises:
+        SmecError: the layout is not as described above, or a photo cannot be used (see `image_sets.from_files`).
+    """
+    told = settings.missing()
+    if told or settings.task != "image":
+        raise SmecError(told or f"Products-10K has no captions, so the task {settings.task!r} cannot be built from it.")
+    ids: list[str] = []
+    groups: list[str] = []
+    splits: list[str] = []
+    for split, name in LISTS.items():
+        for photo, product in _listed(settings.folder / name):
+            ids.append(f"{split}/{photo}")
+            groups.append(product)
+            splits.append(split)
+    pictures = Pictures(
+        ids=ids,
+        groups=groups,
+        splits=splits,
+        captions=[""] * len(ids),
+        asks=[True] * len(ids),
+        answers=[settings.gallery in (split, "all") for split in splits],
+    )
+    return from_files(pictures, settings.folder, f"Products-10K in {settings.path}", settings)
+
+
+def _listed(path: Path) -> list[tuple[str, str]]:
+    with path.open(encoding="utf-8-sig", newline="") as stream:
+        reader = csv.DictReader(stream)
+        columns = list(reader.fieldnames or ())
+        if not {"name", "class"} <= set(columns):
+            raise SmecError(f"{path} has the columns {columns}; Products-10K's has name and class. Get it from {HOME}.")
+        return [(row["name"], row["class"]) for row in reader]

@@ -1,0 +1,263 @@
+"""Local images with labels and captions: the layouts, the tasks, and each fault by name."""
+
+import csv
+
+import numpy as np
+import pytest
+
+from smec import datasets
+from smec.datasets import reading
+from smec.embedding import embed
+from smec.errors import SmecError
+from smec.store import EmbeddingStore
+from tests.tiny_clip import picture
+
+LABELS = [f"label{i}" for i in range(20)]
+
+
+def rows(per_label=3):
+    return [
+        {"file": f"{label}_{view}.png", "label": label, "maker": "AB"[view % 2], "name": f"the {label}", "words": "x y"}
+        for label in LABELS
+        for view in range(per_label)
+    ]
+
+
+def lay_out(folder, listed, **changes):
+    """Write the images and the list of them; `changes` replaces cells of the first row."""
+    images = folder / "images"
+    images.mkdir(parents=True, exist_ok=True)
+    for seed, row in enumerate(listed):
+        (images / row["file"]).write_bytes(picture(seed, (8, 8)))
+    listed = [{**listed[0], **changes}, *listed[1:]]
+    with (folder / "images.csv").open("w", newline="") as stream:
+        writer = csv.DictWriter(stream, listed[0])
+        writer.writeheader()
+        writer.writerows(listed)
+    return {"kind": "image_folder", "path": str(images), "csv": str(folder / "images.csv")}
+
+
+def prepared(settings, folder):
+    datasets.prepare(settings, folder)
+    return reading.manifest(folder)
+
+
+def judged(folder):
+    """Query id -> relevant ids, over all splits."""
+    queries, corpus = reading.ids(folder, "queries"), reading.ids(folder, "corpus")
+    found = {}
+    for split in ("train", "validation", "test"):
+        judgements = reading.judgements(folder, split)
+        for place, row in enumerate(judgements.query_rows):
+            start, stop = judgements.offsets[place : place + 2]
+            found[queries[row]] = {corpus[i] for i in judgements.corpus_rows[start:stop]}
+    return found
+
+
+def test_images_of_a_class_find_one_another(tmp_path):
+    manifest = prepared(lay_out(tmp_path, rows()), tmp_path / "set")
+    assert manifest["exclude_self"] and manifest["counts"]["corpus"] == 60
+    found = judged(tmp_path / "set")
+    assert found["label3_1.png"] == {"label3_0.png", "label3_2.png"} and len(found) == 60
+    assert reading.modality(tmp_path / "set", "queries") == "image"
+    assert reading.images(tmp_path / "set", "corpus", 0, 1)[0].read() == picture(0, (8, 8))
+    assert "faults" not in manifest
+
+
+def test_test_classes_are_not_trained_on(tmp_path):
+    prepared(lay_out(tmp_path, rows()), tmp_path / "set")
+    ids = reading.ids(tmp_path / "set", "queries")
+    of = {name: reading.judgements(tmp_path / "set", name).query_rows for name in ("train", "validation", "test")}
+    classes = [{ids[row].split("_")[0] for row in rows} for rows in of.values()]
+    assert sum(map(len, classes)) == len(set.union(*classes)) == len(LABELS)
+
+
+def test_folders_are_labels(tmp_path):
+    for seed, label in enumerate(LABELS):
+        for view in ("a.png", "deep/b.JPG"):
+            file = tmp_path / "images" / label / view
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_bytes(picture(seed, (8, 8), "PNG" if view == "a.png" else "JPEG"))
+    (tmp_path / "images" / LABELS[0] / "notes.txt").write_text("no image")
+    prepared({"kind": "image_folder", "path": str(tmp_path / "images")}, tmp_path / "set")
+    assert judged(tmp_path / "set")["label7/a.png"] == {"label7/deep/b.JPG"}
+    (tmp_path / "images" / "stray.png").write_bytes(picture())
+    with pytest.raises(SmecError, match=r"stray\.png lies in no folder of a label\. Expected .*/LABEL/image"):
+        prepared({"kind": "image_folder", "path": str(tmp_path / "images")}, tmp_path / "set")
+
+
+def test_folders_are_splits(tmp_path):
+    for split in ("train", "val", "test"):
+        for label in "ab":
+            for view in range(2):
+                file = tmp_path / split / label / f"{view}.png"
+                file.parent.mkdir(parents=True, exist_ok=True)
+                file.write_bytes(picture(size=(8, 8)))
+    where = {"split_folders": True, "corpus_where": {"split": ["train", "val"]}}
+    manifest = prepared({"kind": "image_folder", "path": str(tmp_path), **where}, tmp_path / "set")
+    assert manifest["counts"]["queries"] == {"train": 4, "validation": 4, "test": 4}
+    assert judged(tmp_path / "set")["test/a/0.png"] == {f"{s}/a/{v}.png" for s in ("train", "val") for v in (0, 1)}
+    assert judged(tmp_path / "set")["train/a/0.png"] == {"train/a/1.png", "val/a/0.png", "val/a/1.png"}
+
+
+def test_one_makers_images_find_the_others(tmp_path):
+    where = {"query_where": {"maker": ["A"]}, "corpus_where": {"maker": ["B"]}}
+    prepared(lay_out(tmp_path, rows()) | where, tmp_path / "set")
+    assert judged(tmp_path / "set")["label5_2.png"] == {"label5_1.png"}
+    assert len(reading.ids(tmp_path / "set", "corpus")) == 20 and len(reading.ids(tmp_path / "set", "queries")) == 40
+
+
+def test_captions_find_images_and_images_captions(tmp_path):
+    captioned = lay_out(tmp_path, rows()) | {"caption": "{name}: {words}"}
+    manifest = prepared(captioned | {"task": "text_to_image"}, tmp_path / "t2i")
+    assert manifest["images"] == {"corpus": str(tmp_path / "images")}
+    assert judged(tmp_path / "t2i")["caption:label4"] == {f"label4_{view}.png" for view in range(3)}
+    assert reading.texts(tmp_path / "t2i", "queries", 0, 1) == ["the label0: x y"]
+    assert reading.modality(tmp_path / "t2i", "corpus") == "image"
+    prepared(captioned | {"task": "image_to_text"}, tmp_path / "i2t")
+    assert judged(tmp_path / "i2t")["label4_2.png"] == {"caption:label4"}
+    assert reading.modality(tmp_path / "i2t", "corpus") == "text"
+
+
+def test_captions_may_come_with_the_label_or_be_the_label(tmp_path):
+    (tmp_path / "labels.csv").write_text("label,about\n" + "".join(f"{label},all of {label}\n" for label in LABELS))
+    settings = lay_out(tmp_path, rows()) | {"task": "text_to_image", "label_csv": str(tmp_path / "labels.csv")}
+    prepared(settings | {"caption": "{about}"}, tmp_path / "set")
+    assert "all of label9" in reading.texts(tmp_path / "set", "queries")
+    settings = lay_out(tmp_path, rows()) | {"task": "text_to_image", "caption": "{words}", "label_column": None}
+    with pytest.raises(SmecError, match=r"split 'validation' of .* is empty"):
+        prepared(settings, tmp_path / "set")  # one caption for all images: one query
+
+
+def test_a_caption_of_two_splits_is_not_trained_on(tmp_path):
+    """Images of label0 lie in train and in test; as a caption it is asked in test, its training image asks nothing."""
+    listed = [{**row, "split": ("train", "val", "test")[place % 3]} for place, row in enumerate(rows(1))]
+    listed += [{**listed[0], "file": "again.png", "split": "test"}]
+    captioned = lay_out(tmp_path, listed) | {"caption": "{name}", "split_column": "split"}
+    prepared(captioned | {"task": "text_to_image"}, tmp_path / "t2i")
+    test = reading.judgements(tmp_path / "t2i", "test")
+    asked = [reading.ids(tmp_path / "t2i", "queries")[row] for row in test.query_rows]
+    assert "caption:label0" in asked and judged(tmp_path / "t2i")["caption:label0"] == {"label0_0.png", "again.png"}
+    manifest = prepared(captioned | {"task": "image_to_text"}, tmp_path / "i2t")
+    assert manifest["queries_left_out_for_their_captions_split"] == 1
+    assert "label0_0.png" not in judged(tmp_path / "i2t") and "again.png" in judged(tmp_path / "i2t")
+
+
+def broken(folder):
+    settings = lay_out(folder, rows())
+    (folder / "images" / "label1_0.png").write_text("no image")
+    (folder / "images" / "label2_0.png").unlink()
+    return settings, {}, r"label1_0\.png \(not an image of a known format\); label2_0\.png \(No such file"
+
+
+def alone(folder):
+    listed = [*rows(), {**rows()[0], "file": "one.png", "label": "alone"}]
+    return lay_out(folder, listed), {}, r"one\.png \(no other image of the class 'alone' to find\)"
+
+
+def silent(folder):
+    settings = lay_out(folder, rows(), words="")
+    return settings, {"task": "image_to_text", "caption": "{name}: {words}"}, r"label0_0\.png \(no caption\)"
+
+
+@pytest.mark.parametrize(("case", "left_out"), [(broken, 2), (alone, 1), (silent, 1)])
+def test_images_that_cannot_be_used_are_named_or_skipped_and_counted(tmp_path, case, left_out, caplog):
+    settings, task, told = case(tmp_path)
+    with pytest.raises(
+        SmecError, match=rf"{left_out} of the images of .*images\.csv cannot be used: {told}.*faults: skip"
+    ):
+        prepared(settings | task, tmp_path / "set")
+    manifest = prepared(settings | task | {"faults": "skip"}, tmp_path / "set")
+    assert sum(manifest["images_left_out"].values()) == left_out == sum(map(len, manifest["faults"].values()))
+    assert manifest["counts"]["queries_without_judgements_dropped"] == 0
+    assert "left out" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("values", "cells", "told"),
+    [
+        ({"label_column": "lable"}, {}, r"no column 'lable', which `label_column` names\. Did you mean 'label'\?"),
+        ({"caption": "{nmae}", "task": "text_to_image"}, {}, r"no column 'nmae', which `caption`.*'name'"),
+        ({"query_where": {"mkaer": ["A"]}}, {}, r"no column 'mkaer', which `query_where`.*'maker'"),
+        ({"split_column": "maker"}, {}, r"unknown split 'A'"),
+        ({}, {"label": " "}, r"Line 2 of .*images\.csv has nothing in the column 'label'"),
+        ({"task": "text_to_image"}, {}, r"needs `caption`, such as '\{label\}'"),
+        ({"label_column": None}, {}, r"`label_column: null` needs"),
+        ({"split_folders": True}, {}, r"use `split_column`"),
+        ({"corpus_where": {"maker": ["C"]}}, {}, r"no other image of the class"),
+    ],
+)
+def test_a_wrong_list_is_told(tmp_path, values, cells, told):
+    settings = lay_out(tmp_path, rows(), **cells)
+    with pytest.raises(SmecError, match=told):
+        prepared(settings | values, tmp_path / "set")
+
+
+def test_files_that_are_no_list(tmp_path):
+    settings = lay_out(tmp_path, rows())
+    (tmp_path / "images.csv").write_text("file,label\na.png,one,two\n")
+    with pytest.raises(SmecError, match=r"Line 2 of .* has more cells than the header"):
+        prepared(settings, tmp_path / "set")
+    (tmp_path / "images.csv").write_bytes(b"file,label\n\xff\xfe,x\n")
+    with pytest.raises(SmecError, match=r"not a csv file in UTF-8"):
+        prepared(settings, tmp_path / "set")
+    (tmp_path / "images.csv").write_text("file,label\n")
+    with pytest.raises(SmecError, match=r"lists nothing"):
+        prepared(settings, tmp_path / "set")
+    with pytest.raises(SmecError, match=r"image folder .*nowhere does not exist"):
+        prepared(settings | {"path": str(tmp_path / "nowhere")}, tmp_path / "set")
+    (tmp_path / "bare").mkdir()
+    with pytest.raises(SmecError, match=r"bare holds no images"):
+        prepared({"kind": "image_folder", "path": str(tmp_path / "bare")}, tmp_path / "set")
+
+
+def test_the_same_files_give_the_same_bytes(tmp_path):
+    settings = lay_out(tmp_path, rows())
+    manifests = [prepared(settings, tmp_path / name) for name in ("a", "b")]
+    assert manifests[0] == manifests[1]
+
+
+def with_vectors(folder, count=60, scale=3.0):
+    rng = np.random.default_rng(0)
+    parts = [rng.normal(size=(count, width)).astype(np.float16) * np.float16(scale) for width in (4, 6)]
+    for place, part in enumerate(parts):
+        np.save(folder / f"{place}.npy", part)
+    return parts, {"vectors": [str(folder / "0.npy"), str(folder / "1.npy")]}
+
+
+def test_vectors_stand_in_for_images(tmp_path):
+    """Two networks side by side, each at unit length; the images are gone."""
+    settings = lay_out(tmp_path, rows())
+    for image in (tmp_path / "images").iterdir():
+        image.unlink()
+    parts, given = with_vectors(tmp_path)
+    where = {"query_where": {"maker": ["A"]}, "corpus_where": {"maker": ["B"]}}
+    prepared(settings | where | given, tmp_path / "set")
+    assert datasets.parse(settings | given).modality("corpus") == "vectors"
+    embed(tmp_path / "set", {"kind": "precomputed", "dim": 10}, "queries", tmp_path / "store")
+    joined = np.concatenate([p / np.linalg.norm(p.astype(np.float32), axis=1, keepdims=True) for p in parts], axis=1)
+    listed = [row["file"] for row in rows()]
+    expected = joined[[listed.index(name) for name in reading.ids(tmp_path / "set", "queries")]] / np.sqrt(2)
+    np.testing.assert_allclose(EmbeddingStore.open(tmp_path / "store")[:], expected, atol=1e-3)
+    assert judged(tmp_path / "set")["label5_2.png"] == {"label5_1.png"}
+
+
+@pytest.mark.parametrize(
+    ("counts", "zero", "told"),
+    [
+        ((60, 59), None, r"1\.npy has 59 rows, but .*0\.npy has 60"),
+        ((59, 59), None, r"0\.npy has 59 rows, but .*images\.csv lists 60 images"),
+        ((60, 60), 7, r"The vector of 'label2_1\.png' for .*1\.npy is all zeros"),
+    ],
+)
+def test_vectors_that_do_not_fit(tmp_path, counts, zero, told):
+    settings = lay_out(tmp_path, rows())
+    parts, given = with_vectors(tmp_path)
+    if zero is not None:
+        parts[1][zero] = 0
+    for place, count in enumerate(counts):
+        np.save(tmp_path / f"{place}.npy", parts[place][:count])
+    with pytest.raises(SmecError, match=told):
+        prepared(settings | given, tmp_path / "set")
+    with pytest.raises(SmecError, match=r"`vectors` need a `csv`"):
+        datasets.parse(settings | given | {"task": "text_to_image", "caption": "{name}"})

@@ -1,0 +1,27 @@
+"""The overlays for images that a user provides: valid once the data are where they say."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from smec import config
+from tests.stand_ins import lay_out
+
+ROOT = Path(__file__).parents[2]
+
+
+def merged(lower, upper):
+    """As Snakemake lays one file over another: mappings are merged, all else is replaced."""
+    both = {key: merged(lower[key], value) if isinstance(value, dict) and isinstance(lower.get(key), dict) else value
+            for key, value in upper.items()}  # fmt: skip
+    return {**lower, **both}
+
+
+@pytest.mark.parametrize("name", ["grocery", "emoji"])
+def test_the_overlay_is_valid(name, tmp_path, monkeypatch):
+    values = yaml.safe_load((ROOT / "config" / f"{name}.yaml").read_text())
+    monkeypatch.chdir(tmp_path)
+    lay_out(tmp_path, values["datasets"])
+    loaded = config.load(merged(yaml.safe_load((ROOT / "config" / "config.yaml").read_text()), values))
+    assert [e.dataset for e in loaded.experiments] == [name] and loaded.studies == {}

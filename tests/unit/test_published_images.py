@@ -1,0 +1,123 @@
+"""Products-10K and Fashion-200K, in small folders of exactly the layouts that their owners distribute."""
+
+import pytest
+
+from smec import datasets
+from smec.datasets import reading
+from smec.errors import SmecError
+from tests.tiny_clip import picture
+from tests.unit.test_image_folder import judged, prepared
+
+
+@pytest.fixture
+def products(tmp_path):
+    """Twenty products, three training photos each and one of the test."""
+    root = tmp_path / "products10k"
+    train = [(f"{i}.jpg", str(i // 3), str(i // 30)) for i in range(60)]
+    test = [(f"{i}.jpg", str(i), "Public") for i in range(20)]
+    for name, header, listed in (
+        ("train", "name,class,group", train),
+        ("test_kaggletest", "name,class,Usage", test),
+    ):
+        folder = root / name.split("_")[0]
+        folder.mkdir(parents=True)
+        (root / f"{name}.csv").write_text("\n".join([header, *map(",".join, listed)]) + "\n")
+        for seed, (photo, *_) in enumerate(listed):
+            (folder / photo).write_bytes(picture(seed, (8, 8), "JPEG"))
+    return root
+
+
+def test_test_photos_find_training_photos_of_their_product(products, tmp_path):
+    manifest = prepared({"kind": "products10k", "path": str(products)}, tmp_path / "set")
+    found = judged(tmp_path / "set")
+    assert found["test/4.jpg"] == {"train/12.jpg", "train/13.jpg", "train/14.jpg"}
+    assert found["train/13.jpg"] == {"train/12.jpg", "train/14.jpg"}
+    assert manifest["counts"]["corpus"] == 60 and manifest["counts"]["queries"]["test"] == 20
+    assert manifest["exclude_self"] and manifest["images"]["queries"] == str(products)
+
+
+@pytest.mark.parametrize(
+    ("gallery", "found"), [("test", set()), ("all", {"train/12.jpg", "train/13.jpg", "train/14.jpg"})]
+)
+def test_the_gallery_is_a_choice(products, tmp_path, gallery, found):
+    settings = {"kind": "products10k", "path": str(products), "gallery": gallery}
+    if not found:
+        with pytest.raises(SmecError, match=r"test/0\.jpg \(no other image of the class '0' to find\)"):
+            prepared(settings, tmp_path / "set")
+        return
+    prepared(settings, tmp_path / "set")
+    assert judged(tmp_path / "set")["test/4.jpg"] == found
+
+
+def test_what_is_missing_of_products10k_is_named_with_its_source(products, tmp_path):
+    (products / "test_kaggletest.csv").unlink()
+    for photo in (products / "test").iterdir():
+        photo.unlink()
+    told = datasets.parse({"kind": "products10k", "path": str(products)}).missing()
+    assert "lacks test_kaggletest.csv, test/." in told and "products-10k.github.io" in told
+    with pytest.raises(SmecError, match=r"lacks test_kaggletest\.csv, test/"):
+        prepared({"kind": "products10k", "path": str(products)}, tmp_path / "set")
+
+
+def test_a_list_of_another_set_is_told(products, tmp_path):
+    (products / "train.csv").write_text("image,label\n1.jpg,2\n")
+    with pytest.raises(SmecError, match=r"train\.csv has the columns \['image', 'label'\]; Products-10K's has name"):
+        prepared({"kind": "products10k", "path": str(products)}, tmp_path / "set")
+    with pytest.raises(SmecError, match=r"no captions"):
+        prepared({"kind": "products10k", "path": str(products), "task": "text_to_image"}, tmp_path / "set")
+
+
+CATEGORIES = {"dress": "dresses", "jacket": "jackets", "pants": "pants", "skirt": "skirts", "top": "tops"}
+
+
+@pytest.fixture
+def fashion(tmp_path):
+    """Per category and split six products, two photos each; the two red dresses of test share a description."""
+    root = tmp_path / "fashion200k"
+    (root / "labels").mkdir(parents=True)
+    for category, place in CATEGORIES.items():
+        for split, first in (("train", 0), ("test", 6)):
+            lines = []
+            for product in range(first, first + 6):
+                photos = [f"women/{place}/casual/{product}/{product}_{view}.jpeg" for view in range(2)]
+                caption = (
+                    "red dress" if (category, product) in (("dress", 6), ("dress", 7)) else f"{category} {product}"
+                )
+                for photo in photos:
+                    (root / photo).parent.mkdir(parents=True, exist_ok=True)
+                    (root / photo).write_bytes(picture(product, (8, 8), "JPEG"))
+                    lines.append(f"{photo}\t0.694\t{caption}\n")
+            (root / "labels" / f"{category}_{split}_detect_all.txt").write_text("".join(lines))
+    return root
+
+
+def test_descriptions_find_photos(fashion, tmp_path):
+    manifest = prepared({"kind": "fashion200k", "path": str(fashion)}, tmp_path / "set")
+    found = judged(tmp_path / "set")
+    assert found["caption:skirt 3"] == {f"women/skirts/casual/3/3_{view}.jpeg" for view in range(2)}
+    assert len(found["caption:red dress"]) == 4
+    assert manifest["counts"]["corpus"] == 120 and manifest["counts"]["queries"]["test"] == 29
+    assert "red dress" in reading.texts(tmp_path / "set", "queries")
+
+
+def test_photos_find_descriptions(fashion, tmp_path):
+    manifest = prepared({"kind": "fashion200k", "path": str(fashion), "task": "image_to_text"}, tmp_path / "set")
+    assert judged(tmp_path / "set")["women/dresses/casual/7/7_1.jpeg"] == {"caption:red dress"}
+    assert manifest["counts"]["corpus"] == 59 and manifest["counts"]["queries"]["test"] == 60
+
+
+def test_what_is_missing_of_fashion200k_is_named_with_its_source(fashion, tmp_path):
+    (fashion / "labels" / "top_test_detect_all.txt").unlink()
+    told = datasets.parse({"kind": "fashion200k", "path": str(fashion)}).missing()
+    assert "lacks labels/top_test_detect_all.txt." in told and "xthan/fashion-200k" in told
+    with pytest.raises(SmecError, match="lacks labels/top_test"):
+        prepared({"kind": "fashion200k", "path": str(fashion)}, tmp_path / "set")
+    everything = datasets.parse({"kind": "fashion200k", "path": str(tmp_path / "nowhere")}).missing()
+    assert "women/" in everything
+
+
+def test_a_list_cut_short_is_told(fashion, tmp_path):
+    file = fashion / "labels" / "pants_train_detect_all.txt"
+    file.write_text(file.read_text()[:-20])
+    with pytest.raises(SmecError, match=r"Line 12 of .*pants_train_detect_all\.txt has 1 cells instead of 3"):
+        prepared({"kind": "fashion200k", "path": str(fashion)}, tmp_path / "set")
