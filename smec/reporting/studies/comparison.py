@@ -208,8 +208,8 @@ def _beside_paper(rows: pd.DataFrame, name: str) -> str:
     facts = _facts(rows)
     agree, inside = facts["sign_of_paper"], facts["interval_holds_paper"]
     return (
-        f"Hollow: {table.source}{read}, {beside}. {agree} of {counted(len(paired), 'difference')} have the paper's sign, "
-        f"and our interval holds the paper's value in {inside}."
+        f"Hollow: {table.source}{read}, {beside}. {agree} of {counted(len(paired), 'difference')} have the paper's "
+        f"sign, and our interval holds the paper's value in {inside}."
     )
 
 
