@@ -192,7 +192,7 @@ def _rate(spaces: "Sequence[_Space]", kept: "Sequence[NDArray[np.int64]]") -> di
     from smec.analysis.ware import achievement_interval, achievement_rate
 
     rates = [achievement_rate(space.places, chosen) for space, chosen in zip(spaces, kept, strict=True)]
-    low, high = achievement_interval([space.drawn for space in spaces], kept)
+    low, high = achievement_interval([space.places for space in spaces], [space.drawn for space in spaces], kept)
     wares = [space.ware for space in spaces]
     return {
         "mean": float(np.mean(rates)),

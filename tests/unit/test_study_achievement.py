@@ -152,7 +152,8 @@ def test_what_a_reader_sees(measured):
     ads, cut = (row["16 of 32"] for row in table.iloc[-2:].to_dict("records"))
     assert (ads, cut) == tuple(f"{rate} (1536)" for rate in ACHIEVEMENT_RATE[1536])
     assert "168 pairs of 24 validation queries" in rendered.caption and "2 seeds" in rendered.caption
-    assert "ads, frozen vectors: ADS is" in rendered.caption
+    assert "ads, frozen vectors (docs): ADS is" in rendered.caption
+    assert "drawn, trained map (docs): random, trained with, achieves" in rendered.caption
     assert rendered.numbers["docs.minilm.ads.frozen.own_ads.16"] == own["mean"]
     panels = rendered.figure.get_axes()
     assert [panel.get_title() for panel in panels] == ["ads", "drawn"] * 2
@@ -168,11 +169,9 @@ def test_the_verdict_goes_by_the_intervals(measured):
     )
     frame.loc[ours, ["low", "mean", "high"]] = [0.8, 0.85, 0.9]
     frame.loc[cut, ["low", "mean", "high"]] = [0.4, 0.5, 0.6]
-    assert (
-        "ADS is above truncation at 16 and 8 by their intervals (85.0 against 50.0 % at 16)"
-        in render(frame, settings).caption
-    )
+    told = "ADS is above truncation at 16 and 8 by their intervals, with 85.0 against 50.0 % at 16"
+    assert told in render(frame, settings).caption
     frame.loc[ours & (frame["size"] == 8), ["low", "high"]] = [0.1, 0.2]
-    assert "above truncation at 16 and below it at 8" in render(frame, settings).caption
+    assert "above truncation at 16 and below truncation at 8" in render(frame, settings).caption
     frame.loc[ours, ["low", "high"]] = [0.5, 0.7]
     assert "level with truncation" in render(frame, settings).caption

@@ -6,7 +6,7 @@ import pandas as pd
 
 from smec.paper_values import ACHIEVEMENT_RATE, PAPER
 from smec.reporting import style
-from smec.reporting.phrases import counted, key, listed
+from smec.reporting.phrases import blocks_of, counted, key, listed, place_of
 from smec.reporting.rendered import Rendered
 from smec.studies.achievement import PAPER_WIDTH, AchievementStudy
 
@@ -29,8 +29,6 @@ LOOKS: dict[str, style.Style] = {
 }
 """Of each selection; of those that are methods too, the method's."""
 
-Place = tuple[str, str]
-
 
 def render(frame: pd.DataFrame, settings: AchievementStudy) -> Rendered:
     """Return the achievement rates as a reader sees them.
@@ -49,16 +47,13 @@ def _name(selection: str, learned: bool) -> str:
 
 def _table(frame: pd.DataFrame) -> pd.DataFrame:
     """Return a line per chain, space and selection, a column per size; the paper's two lines come last."""
-    several = [name for name in ("dataset", "backbone") if frame[name].nunique() > 1]
     lines: dict[tuple[Any, ...], dict[str, str]] = {}
     for row in frame.to_dict("records"):
-        own = (*(row[name] for name in several), row["chain"], row["space"], row["selection"], row["learned"])
-        where = {name: str(row[name]) for name in several}
-        start = where | {"WARE of": SPACES[row["space"]], "kept by": _name(row["selection"], row["learned"])}
-        lines.setdefault(own, start)[_column(row)] = _percent(row)
-    index = [own[len(several)] for own in lines] + [PAPER] * 2
-    table = pd.DataFrame([*lines.values(), *_paper_lines(frame)], index=pd.Index(index, name="chain"))
-    return table.fillna("")
+        own = tuple(row[name] for name in ("chain", "dataset", "backbone", "space", "selection", "learned"))
+        kept = {"WARE of": SPACES[row["space"]], "kept by": _name(row["selection"], row["learned"])}
+        lines.setdefault(own, place_of(frame, row) | kept)[_column(row)] = _percent(row)
+    index = [chain for chain, *_ in lines] + [PAPER] * 2
+    return pd.DataFrame([*lines.values(), *_paper_lines(frame)], index=pd.Index(index, name="chain")).fillna("")
 
 
 def _column(row: Any) -> str:
@@ -83,18 +78,16 @@ def _paper_lines(frame: pd.DataFrame) -> list[dict[str, str]]:
 def _figure(frame: pd.DataFrame, settings: AchievementStudy) -> "Figure":
     from matplotlib.figure import Figure
 
-    places: list[Place] = list(frame[["dataset", "backbone"]].drop_duplicates().itertuples(index=False, name=None))
+    places = list(blocks_of(frame))
     chains = [label for label, _ in settings.chains]
-    rows = [(place, space) for place in places for space in settings.spaces]
+    rows = [(name, block, space) for name, block in places for space in settings.spaces]
     width = style.SINGLE_COLUMN if len(chains) == 1 else style.DOUBLE_COLUMN
     figure = Figure(figsize=(width, len(rows) * PANEL_HEIGHT + LEGEND_HEIGHT))
     grid = figure.subplots(len(rows), len(chains), squeeze=False, sharey=True)
-    for panels, (place, space) in zip(grid, rows, strict=True):
+    for panels, (name, block, space) in zip(grid, rows, strict=True):
         for panel, chain in zip(panels, chains, strict=True):
-            of_place = (frame["dataset"] == place[0]) & (frame["backbone"] == place[1])
-            shown = frame[of_place & (frame["chain"] == chain) & (frame["space"] == space)]
-            _panel(panel, shown)
-            panel.set_title(f"{', '.join(place)}: {chain}" if len(places) > 1 else chain)
+            _panel(panel, block[(block["chain"] == chain) & (block["space"] == space)])
+            panel.set_title(f"{name}: {chain}" if len(places) > 1 else chain)
         panels[0].set_ylabel(f"achievement rate (%)\n{SPACES[space]}")
     for panel in grid[-1]:
         panel.set_xlabel("dimensions kept")
@@ -137,8 +130,9 @@ def _caption(frame: pd.DataFrame, settings: AchievementStudy) -> str:
         f"similarity without a dimension is {cosine}; pairs below {settings.smallest_similarity:g} in size are left "
         f"out (at most {int(frame['n_left_out'].max())}).",
     ]
-    for chain, space, block in _blocks(frame):
-        told += _verdict(chain, space, block)
+    for name, block in blocks_of(frame):
+        for (chain, space), part in block.groupby(["chain", "space"], sort=False):
+            told.append(f"{chain}, {SPACES[str(space)]} ({name}): {_verdict(part)}.")
     told.append(
         f"Hollow and in the last rows: {PAPER}, whose width is taken to be {PAPER_WIDTH}, each value beside the size "
         "that keeps the nearest share; its backbone and data differ."
@@ -146,26 +140,20 @@ def _caption(frame: pd.DataFrame, settings: AchievementStudy) -> str:
     return " ".join(told)
 
 
-def _blocks(frame: pd.DataFrame) -> list[tuple[str, str, pd.DataFrame]]:
-    several = [name for name in ("dataset", "backbone") if frame[name].nunique() > 1]
-    found = []
-    for names, block in frame.groupby([*several, "chain", "space"], sort=False):
-        found.append((", ".join(map(str, names[:-1])), SPACES[str(names[-1])], block))
-    return found
-
-
-def _verdict(chain: str, space: str, block: pd.DataFrame) -> list[str]:
-    """Say whether ADS keeps more of what matters than truncation, and than chance, size by size."""
-    own = block[block["learned"] & (block["selection"] == "ads")].set_index("size")
+def _verdict(block: pd.DataFrame) -> str:
+    """Say how ADS stands to truncation, size by size; of a chain that was trained with a rule, what that achieves."""
+    own = block[block["learned"]].set_index("size")
     rival = block[~block["learned"] & (block["selection"] == "truncation")].set_index("size")
-    if own.empty or rival.empty:
-        return []
+    largest, selection = own.index.max(), str(own["selection"].iloc[0])
+    rate = f"{100 * own['mean'][largest]:.1f}"
+    if selection != "ads" or rival.empty:
+        return f"{_name(selection, learned=True)}, achieves {rate} % at {largest}"
     above = [str(size) for size in own.index if own["low"][size] > rival["high"][size]]
     below = [str(size) for size in own.index if own["high"][size] < rival["low"][size]]
-    parts = [f"above truncation at {listed(above)}"] * bool(above) + [f"below it at {listed(below)}"] * bool(below)
-    largest = own.index.max()
-    rates = f"{100 * own['mean'][largest]:.1f} against {100 * rival['mean'][largest]:.1f} % at {largest}"
-    return [f"{chain}, {space}: ADS is {listed(parts) or 'level with truncation'} by their intervals ({rates})."]
+    parts = [f"above truncation at {listed(above)}"] * bool(above)
+    parts += [f"below truncation at {listed(below)}"] * bool(below)
+    stands = listed(parts) or "level with truncation"
+    return f"ADS is {stands} by their intervals, with {rate} against {100 * rival['mean'][largest]:.1f} % at {largest}"
 
 
 def _numbers(frame: pd.DataFrame) -> dict[str, float | str]:
