@@ -57,7 +57,7 @@ class ConvergenceStudy(StudySettings):
     shares: NonEmpty[float] = Field(
         (1.0, 0.99), description="Qualities to reach, as shares of the lower one of the two best validation scores."
     )
-    rounds: int = Field(5, ge=1, description="Rounds in which the time of a step is taken, each run once in each.")
+    rounds: int = Field(3, ge=1, description="Rounds in which the time of a step is taken, each run once in each.")
 
     def runs(self) -> tuple[str, ...]:
         """Return the runs of all pairs, each once."""

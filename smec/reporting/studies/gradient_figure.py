@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
-from matplotlib.ticker import MaxNLocator, NullFormatter
+from matplotlib.ticker import NullFormatter
 
 from smec import paper_values
 from smec.reporting import style
@@ -43,7 +43,7 @@ def draw(frame: pd.DataFrame, shown_epochs: Sequence[int]) -> Figure:
         for column, case in enumerate(cases):
             rows = of_place[of_place["case"] == case]
             _bars(bars[column], rows, shown_epochs)
-            _lines(lines[column], rows)
+            _lines(lines[column], rows, shown_epochs)
             bars[column].set_title(case if len(places) == 1 else f"{dataset}, {backbone}: {case}")
         bars[0].set_ylabel("mean size")
         lines[0].set_ylabel("variance")
@@ -73,13 +73,13 @@ def _bar_look(scheme: str, half: str) -> dict[str, Any]:
     return {"facecolor": "white", "edgecolor": colour, "hatch": HATCH, "linewidth": 0.6}
 
 
-def _lines(axes: "Axes", rows: pd.DataFrame) -> None:
+def _lines(axes: "Axes", rows: pd.DataFrame, shown_epochs: Sequence[int]) -> None:
     axes.set_yscale("log")
     for scheme, (_, run) in SCHEMES.items():
         curve = rows[(rows["scheme"] == scheme) & (rows["measure"] == "variance")].sort_values("epoch")
         look = style.style_of(run)
-        every = max(1, len(curve) // 4)
-        axes.plot(curve["epoch"], curve["value"], markevery=every, **look.line())
+        marked = curve["epoch"].isin(shown_epochs).to_numpy().nonzero()[0].tolist()
+        axes.plot(curve["epoch"], curve["value"], markevery=marked, **look.line())
         if curve["low"].notna().any():
             axes.fill_between(curve["epoch"], curve["low"], curve["high"], color=look.colour, alpha=0.15, linewidth=0)
         if (rows["loss"] == "rank").all():
@@ -87,7 +87,7 @@ def _lines(axes: "Axes", rows: pd.DataFrame) -> None:
             line = look.line() | {"linestyle": "none", "markerfacecolor": "white"}
             axes.plot(list(theirs), list(theirs.values()), **line)
     _logarithmic(axes, *axes.get_ylim())
-    axes.xaxis.set_major_locator(MaxNLocator(nbins=5, integer=True))
+    axes.set_xticks([epoch for epoch in shown_epochs if epoch in set(rows["epoch"])])
     axes.set_xlabel("epoch")
 
 

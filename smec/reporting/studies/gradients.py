@@ -141,12 +141,13 @@ def _findings(rows: pd.DataFrame) -> str:
     """Return what the ratios are on one dataset, in which cases they are the paper's, and how far sizes fall."""
     losses, told = rows[rows["part"] == "losses"], []
     for quantity in QUANTITIES:
-        curve = _curve(losses, quantity.scheme, quantity.measure)["value"]
-        verdict = "within" if _within(curve, quantity.paper) else "not within"
+        curve = _curve(losses, quantity.scheme, quantity.measure)
+        verdict = "within" if _within(curve["value"], quantity.paper) else "not within"
         told.append(
-            f"{quantity.name} {_range(curve.min(), curve.max())}, {verdict} the paper's {_range(*quantity.paper)}"
+            f"{quantity.name} {_range(curve['value'].min(), curve['value'].max())} (expected "
+            f"{_figures(curve['expected'].iloc[0])}), {verdict} the paper's {_range(*quantity.paper)}"
         )
-    sentence = f"over all losses and epochs {'; '.join(told)}."
+    sentence = f"over all losses and epochs: {'; '.join(told)}."
     cases = {case: block for _, _, _, case, block in _cases(rows)}
     agreeing = [case for case, block in cases.items() if _agrees(block)]
     sentence += f" All three lie in the paper's ranges in {listed(agreeing)}." if agreeing else ""
