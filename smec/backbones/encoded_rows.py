@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from smec.backbones.text_rows import TextRows
 from smec.datasets import reading
 
 if TYPE_CHECKING:
@@ -57,7 +58,7 @@ class TwoSidedBackbone(Protocol):
         """Return float32 (n, dim): unit vectors of the images of all batches, in their order."""
         ...
 
-    def encode_texts(self, texts: Sequence[str], role: str) -> NDArray[np.float32]:
+    def encode(self, texts: Sequence[str], role: str) -> NDArray[np.float32]:
         """Return float32 (n, dim): unit vectors of the texts, in their order."""
         ...
 
@@ -91,24 +92,12 @@ class ImageRows:
         )
 
 
-@dataclass(frozen=True)
-class TextRows:
-    """Encodes ranges of rows of one role that holds text."""
-
-    backbone: TwoSidedBackbone
-    folder: Path
-    role: str
-
-    @property
-    def dim(self) -> int:
-        """Length of a vector."""
-        return self.backbone.dim
-
-    def __call__(self, start: int, stop: int) -> NDArray[np.float32]:
-        """Return float32 (stop - start, dim): unit vectors of the texts of the rows `start:stop`."""
-        return self.backbone.encode_texts(reading.texts(self.folder, self.role, start, stop), self.role)
-
-
 def encoded_rows(backbone: TwoSidedBackbone, folder: Path, role: str) -> ImageRows | TextRows:
-    """Return the encoder of what the dataset in `folder` holds in that role."""
-    return (ImageRows if reading.modality(folder, role) == "image" else TextRows)(backbone, folder, role)
+    """Return the encoder of what the dataset in `folder` holds in that role.
+
+    Raises:
+        SmecError: it holds neither images nor texts.
+    """
+    if reading.modality(folder, role) == "image":
+        return ImageRows(backbone, folder, role)
+    return TextRows.of(backbone, folder, role)

@@ -141,7 +141,11 @@ class Llm2VecBackbone:
         return self.settings.dim
 
     def encode(self, texts: Sequence[str], role: str) -> NDArray[np.float32]:
-        """Return float32 (n, dim): unit vectors of the texts, in their order; batches are made of similar lengths."""
+        """Return float32 (n, dim): unit vectors of the texts, in their order."""
+        return unit_rows(self.pooled_states(texts, role))
+
+    def pooled_states(self, texts: Sequence[str], role: str) -> NDArray[np.float32]:
+        """Return float32 (n, dim): the same of any length; batches are made of similar lengths."""
         import torch
 
         size = self.settings.batch_size
@@ -151,7 +155,7 @@ class Llm2VecBackbone:
             for start in range(0, len(order), size):
                 rows = order[start : start + size]
                 vectors[rows] = self._batch([texts[row] for row in rows], role)
-        return unit_rows(vectors)
+        return vectors
 
     def rows(self, folder: Path, role: str) -> TextRows:
         """Return the encoder of one role of the dataset in `folder`.

@@ -13,8 +13,9 @@ from pydantic import Field, model_validator
 from smec.backbones import open_clip_files
 from smec.backbones.base import BackboneSettings, check_dim, unit_rows
 from smec.backbones.devices import Device, Precision, chosen_device, chosen_precision
-from smec.backbones.encoded_rows import ImageRows, TextRows, encoded_rows
+from smec.backbones.encoded_rows import ImageRows, encoded_rows
 from smec.backbones.open_clip_files import HUB
+from smec.backbones.text_rows import TextRows
 from smec.errors import SmecError
 from smec.modality import Modality
 
@@ -156,20 +157,20 @@ class OpenClipBackbone:
 
     def encode_images(self, batches: "Iterator[torch.Tensor]") -> NDArray[np.float32]:
         """Return float32 (n, dim): unit vectors of the images of all batches, in their order."""
-        return self._encoded(self.model.encode_image, batches)
+        return self._vectors(self.model.encode_image, batches)
 
-    def encode_texts(self, texts: Sequence[str], role: str) -> NDArray[np.float32]:
+    def encode(self, texts: Sequence[str], role: str) -> NDArray[np.float32]:
         """Return float32 (n, dim): unit vectors of the texts, each after the prompt of its role, in their order."""
         size, prompt = self.settings.batch_size, self.settings.prompt(role)
         prompted = [prompt + text for text in texts]
         parts = (prompted[start : start + size] for start in range(0, len(prompted), size))
-        return self._encoded(self.model.encode_text, (self.tokenizer(part) for part in parts))
+        return self._vectors(self.model.encode_text, (self.tokenizer(part) for part in parts))
 
     def rows(self, folder: Path, role: str) -> ImageRows | TextRows:
         """Return the encoder of one role of the dataset in `folder`."""
         return encoded_rows(self, folder, role)
 
-    def _encoded(self, encode: Any, batches: "Iterator[torch.Tensor]") -> NDArray[np.float32]:
+    def _vectors(self, encode: Any, batches: "Iterator[torch.Tensor]") -> NDArray[np.float32]:
         import torch
 
         dtype = getattr(torch, self.identity["precision"])

@@ -82,8 +82,8 @@ def test_both_sides_equal_the_library_at_unit_length(tiny, data, tmp_path, worke
 
 def test_the_prompt_goes_before_texts(tiny):
     model = backbones.load(settings(tiny, query_prompt="a photo of ", device="cpu"))
-    prompted = model.encode_texts(["a photo of x"], "corpus")
-    np.testing.assert_allclose(model.encode_texts(["x"], "queries"), prompted, atol=1e-6)
+    prompted = model.encode(["a photo of x"], "corpus")
+    np.testing.assert_allclose(model.encode(["x"], "queries"), prompted, atol=1e-6)
     assert expected_role_key(tiny, "corpus") == expected_role_key(tiny, "corpus", query_prompt="a photo of ")
     assert expected_role_key(tiny, "queries") != expected_role_key(tiny, "queries", query_prompt="a photo of ")
 
@@ -94,7 +94,7 @@ def expected_role_key(folder, role, **values):
 
 def test_bfloat16_is_near_and_has_a_key_of_its_own(tiny):
     exact, rough = (backbones.load(settings(tiny, precision=p, device="cpu")) for p in ("float32", "bfloat16"))
-    assert (exact.encode_texts(TEXTS, "corpus") * rough.encode_texts(TEXTS, "corpus")).sum(axis=1).min() > 0.99
+    assert (exact.encode(TEXTS, "corpus") * rough.encode(TEXTS, "corpus")).sum(axis=1).min() > 0.99
     assert exact.identity["weights"] == rough.identity["weights"] and exact.identity != rough.identity
 
 
@@ -218,7 +218,7 @@ def test_a_checkpoint_of_a_named_architecture_is_loaded(tiny, tmp_path, monkeypa
     register(monkeypatch, tmp_path, json.loads((tiny / "open_clip_config.json").read_text())["model_cfg"])
     named = backbones.load(settings("Tiny-16", checkpoint=tiny / WEIGHTS, device="cpu"))
     folder = backbones.load(settings(tiny, device="cpu"))
-    np.testing.assert_allclose(named.encode_texts(TEXTS, "corpus"), folder.encode_texts(TEXTS, "corpus"), atol=1e-6)
+    np.testing.assert_allclose(named.encode(TEXTS, "corpus"), folder.encode(TEXTS, "corpus"), atol=1e-6)
 
 
 def test_the_settings_import_neither_open_clip_nor_torch():
