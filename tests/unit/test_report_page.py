@@ -3,6 +3,8 @@
 import json
 import math
 import shutil
+import tomllib
+from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -22,6 +24,7 @@ from smec.reporting.summary import COLUMNS, NUMBERS, UNTESTED
 from smec.source_hash import data_hash
 from tests.page_material import CONFIGURATION, LEVELS, VIEW, build
 
+ROOT = Path(__file__).parents[2]
 HOSTILE = ["*bold*", "`x`_", "a_", "|sub|", ".. image:: x", "- item", "1. item", "::", "me@here.org", "<script>", "\\"]
 
 
@@ -182,12 +185,19 @@ def test_a_study_without_a_text_is_an_analysis():
 
 def test_a_text_is_found_by_the_name_of_the_study_and_then_by_its_kind(tmp_path, monkeypatch):
     monkeypatch.setattr(outline, "TEXTS", tmp_path)
-    for path in ("cost/speed.rst.jinja", "ablations/comparison.rst.jinja"):
+    for path in ("cost/speed.rst", "ablations/comparison.rst"):
         (tmp_path / path).parent.mkdir()
         (tmp_path / path).touch()
     assert outline.section_of("speed", "comparison") == "cost"
     assert outline.section_of("other", "comparison") == "ablations"
     assert outline.text_of("other", "else") is None
+
+
+def test_an_installed_package_has_every_file_of_the_page():
+    patterns = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]["package-data"]["smec"]
+    taken = {path for pattern in patterns for path in (ROOT / "smec").glob(pattern)}
+    files = {path for path in (ROOT / "smec").rglob("*") if path.is_file() and path.suffix not in (".py", ".pyc")}
+    assert files == taken and len(files) > 20
 
 
 def test_every_text_of_a_study_lies_in_a_section():
@@ -337,7 +347,7 @@ def test_a_text_that_quotes_what_there_is_not(own, tmp_path, monkeypatch, text, 
     path.write_text(json.dumps(json.loads(path.read_text()) | {"numbers": {"gain": 0.01, "name": "MRL"}}))
     texts = tmp_path / "texts"
     shutil.copytree(outline.TEXTS, texts)
-    (texts / "summary.rst.jinja").write_text(text)
+    (texts / "summary.rst").write_text(text)
     monkeypatch.setattr("smec.reporting.page.story.TEXTS", texts)
     with pytest.raises(SmecError) as fault:
         text_of(results, spec)
@@ -350,7 +360,7 @@ def test_a_number_that_is_there_is_quoted(own, tmp_path, monkeypatch):
     path.write_text(json.dumps(json.loads(path.read_text()) | {"numbers": {"gain": -0.01}}))
     texts = tmp_path / "texts"
     shutil.copytree(outline.TEXTS, texts)
-    (texts / "summary.rst.jinja").write_text("It gains {{ number('ablation', 'gain') | signed }}.")
+    (texts / "summary.rst").write_text("It gains {{ number('ablation', 'gain') | signed }}.")
     monkeypatch.setattr("smec.reporting.page.story.TEXTS", texts)
     assert "It gains \N{MINUS SIGN}0.010." in text_of(results, spec)
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 TEXTS = Path(__file__).parent / "text"
-ENDING = ".rst.jinja"
+ENDING = ".rst"
 HEADINGS = {
     "setup": "Set-up",
     "main": "Main result",

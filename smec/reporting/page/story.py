@@ -6,12 +6,14 @@ from pathlib import Path
 from typing import Any
 
 from smec.errors import SmecError, nearest_name
-from smec.reporting.page import formats, markup, methods, provenance
+from smec.reporting.page import formats, markup, methods, provenance, words
 from smec.reporting.page.findings import findings
 from smec.reporting.page.material import ShownStudy, ShownView, read_manifests, read_study, read_view
 from smec.reporting.page.outline import ENDING, TEXTS, Section, text_of
 from smec.reporting.page.tables import comparison, datasets, scores
 from smec.reporting.tables import caption
+
+INTERVALS_BELOW = "below each mean its 95 % bootstrap interval over queries and seeds, in bold the best of each size"
 
 
 @dataclass(frozen=True)
@@ -103,13 +105,16 @@ def restructured_text(story: Story) -> str:
 def _helpers(story: Story) -> dict[str, Any]:
     """Return what templates may call."""
     return {
+        "behind": words.behind,
         "caption": caption,
         "checksums": lambda: provenance.checksums(story.manifests),
         "commit": provenance.commit,
         "comparison": comparison,
         "datasets": lambda: datasets(story.configuration, story.manifests),
         "figure": lambda picture, caption: markup.figure(str(picture.path), caption, picture.kind),
+        "figure_caption": words.figure_caption,
         "findings": findings,
+        "intervals_below": INTERVALS_BELOW,
         "heading": markup.heading,
         "literal": markup.literal,
         "block": markup.block,
