@@ -34,7 +34,7 @@ class Options(SmrlOptions):
 
 
 class SmecPlus(Method):
-    """The same chain, trained with InfoNCE from principal axes, distilled, pulled back and refitted."""
+    """The chain of `smec`, trained with InfoNCE from principal axes, distilled, pulled back and refitted."""
 
     name = "smec_plus"
     schedule = "chain"
