@@ -10,7 +10,7 @@ import pytest
 import yaml
 from pydantic import TypeAdapter
 
-from smec import backbones, config, datasets
+from smec import backbones, config, datasets, studies
 from smec.compressors import method_named, method_names
 
 ROOT = Path(__file__).parents[2]
@@ -106,7 +106,7 @@ def option_types():
     """For each key of any settings, the types that it has there."""
     models = [config.Config, config.StoreSettings, config.View, config.Experiment]
     models += [method_named(name).Options for name in method_names()]
-    models += [*datasets.SETTINGS.values(), *backbones.SETTINGS.values()]
+    models += [*datasets.SETTINGS.values(), *backbones.SETTINGS.values(), *studies.SETTINGS.values()]
     found = {}
     for model in models:
         for key, field in model.model_fields.items():
