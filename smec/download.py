@@ -68,6 +68,11 @@ def download(url: str, target: Path, md5: str) -> None:
         raise SmecError(_unreachable(url, target, error)) from error
     except _PassingFaultError as error:
         raise SmecError(_unreachable(url, target, error)) from error
+    except NotImplementedError as error:  # filelock's word for a file system without locks
+        raise SmecError(
+            f"The file system of {target} knows no locks, which keep jobs from fetching the same file at once. Put "
+            f"`data_root` on another file system, or get {url} by hand and put it there."
+        ) from error
     except OSError as error:
         raise SmecError(
             f"{target} could not be written ({error.strerror or error}). Check the folder, its permissions and the "

@@ -116,3 +116,12 @@ def test_a_folder_that_cannot_be_written_is_told(server, tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(SmecError, match=r"set.zip could not be written"):
         fetched(server, tmp_path / "file" / "set.zip")
+
+
+def test_a_file_system_without_locks_is_told(server, tmp_path, monkeypatch):
+    def refused(*_):
+        raise NotImplementedError
+
+    monkeypatch.setattr(module, "FileLock", refused)
+    with pytest.raises(SmecError, match=r"knows no locks.*another file system"):
+        fetched(server, tmp_path / "set.zip")
