@@ -21,8 +21,20 @@ rule render:
     input:
         "results/analysis/{study}.csv",
     output:
-        multiext("results/tables/{study}", ".csv", ".md", ".tex"),
-        multiext("results/figures/{study}", ".pdf", ".png"),
+        multiext("results/tables/{study}", ".md", ".tex"),
+        "results/figures/{study}.pdf",
+        csv=report(
+            "results/tables/{study}.csv",
+            caption="../report/study.rst",
+            category=section_heading,
+            labels={"study": "{study}", "as": "table"},
+        ),
+        png=report(
+            "results/figures/{study}.png",
+            caption="../report/study.rst",
+            category=section_heading,
+            labels={"study": "{study}", "as": "figure"},
+        ),
         numbers="results/numbers/{study}.json",
     log:
         "results/logs/render/{study}.log",

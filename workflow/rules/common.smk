@@ -10,7 +10,7 @@ from smec.compressors import method_named
 from smec.errors import SmecError
 from smec.method import stage_names
 from smec.runs import JOIN
-from smec.reporting.page.outline import outline
+from smec.reporting.page.outline import HEADINGS, outline, section_of
 from smec.source_hash import data_hash, source_hash
 
 
@@ -213,6 +213,10 @@ def study_files(wildcards):
             ]
             files += [f"results/negatives/{e.dataset}/{e.backbone}.safetensors"]
     return list(dict.fromkeys(files))
+
+
+def section_heading(wildcards):
+    return HEADINGS[section_of(wildcards.study, study_of(wildcards).kind)]
 
 
 def page_files():

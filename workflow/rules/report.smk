@@ -2,7 +2,12 @@ rule table:
     input:
         scores=score_files,
     output:
-        csv="results/tables/{view}.csv",
+        csv=report(
+            "results/tables/{view}.csv",
+            caption="../report/scores.rst",
+            category="Main result",
+            labels={"view": "{view}", "as": "table"},
+        ),
         md="results/tables/{view}.md",
         tex="results/tables/{view}.tex",
     log:
@@ -26,7 +31,7 @@ rule figure:
             "results/figures/{view}.png",
             caption="../report/quality.rst",
             category="Main result",
-            labels={"view": "{view}"},
+            labels={"view": "{view}", "as": "figure"},
         ),
     log:
         "results/logs/figure/{view}.log",
