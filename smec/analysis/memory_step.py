@@ -84,7 +84,7 @@ class MemoryStep:
         """
         memory, queries = self._objective.memory, data_rows(self._batches[-1])
         if memory is None:
-            return {"memory bytes": 0, "step bytes": peak_bytes(self._step)}
+            return {"memory bytes": 0, "step bytes": self._step_bytes()}
         stored = memory.features[: int(memory.filled)].cpu().numpy()
         return {
             "memory bytes": buffer_bytes(memory),
@@ -92,16 +92,16 @@ class MemoryStep:
             "filled": len(stored),
             "different vectors": len(np.unique(vector_numbers(stored)[0])),
             "useful neighbours": _useful(memory, queries, self._options.neighbours),
-            "step bytes": peak_bytes(self._step),
+            "step bytes": self._step_bytes(),
         }
 
     def _forward(self, batch: Batch) -> Tensor:
         mask = self._map.mask(self._options.gumbel_temperature, self._generator)
         return self._objective(batch, self._map.weight(), [len(mask), mask])
 
-    def _step(self) -> None:
+    def _step_bytes(self) -> int:
         self._map.zero_grad()
-        torch.autograd.backward(self._forward(self._batches[-1]))
+        return peak_bytes(lambda: torch.autograd.backward(self._forward(self._batches[-1])))
 
 
 def _useful(memory: SelectiveMemory, queries: Tensor, neighbours: int) -> float:
