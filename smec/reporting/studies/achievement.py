@@ -153,7 +153,12 @@ def _verdict(block: pd.DataFrame) -> str:
     parts = [f"above truncation at {listed(above)}"] * bool(above)
     parts += [f"below truncation at {listed(below)}"] * bool(below)
     stands = listed(parts) or "level with truncation"
-    return f"ADS is {stands} by their intervals, with {rate} against {100 * rival['mean'][largest]:.1f} % at {largest}"
+    rules = block[~block["learned"] & (block["size"] == largest)].sort_values("mean", kind="stable")
+    best = f"{_name(str(rules['selection'].iloc[-1]), learned=False)} with {100 * rules['mean'].iloc[-1]:.1f}"
+    return (
+        f"ADS is {stands} by their intervals, with {rate} against {100 * rival['mean'][largest]:.1f} % at {largest}; the "
+        f"best rule there is {best}"
+    )
 
 
 def _numbers(frame: pd.DataFrame) -> dict[str, float | str]:
