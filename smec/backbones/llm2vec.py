@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, model_validator
 
 from smec.backbones.base import BackboneSettings, check_dim, unit_rows
 from smec.backbones.devices import Device, Precision, chosen_device, chosen_precision
@@ -25,8 +25,6 @@ from smec.settings import Settings
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
-
-SLOT = "{text}"
 
 
 class Adapter(Settings):
@@ -60,14 +58,17 @@ class Llm2VecSettings(BackboneSettings):
     )
     query_instruction: str = Field(default="", description="Read before every query, left out of the mean.")
     corpus_instruction: str = Field(default="", description="Read before every document, left out of the mean.")
-    template: str = Field(
-        default=SLOT,
-        description="What the model was trained to read around instruction and text, such as "
-        "'<|im_start|>user\\n{text}<|im_end|>'; what stands before {text} is left out of the mean.",
+    prefix: str = Field(
+        default="",
+        description="What the model was trained to read before instruction and text, such as '<|im_start|>user\\n'; "
+        "left out of the mean.",
     )
-    max_length: int = Field(
-        default=512, ge=2, description="Longest input in tokens, instruction and template included."
+    suffix: str = Field(
+        default="",
+        description="What it was trained to read after the text, such as '<|im_end|>'; counts as text, as in the "
+        "library.",
     )
+    max_length: int = Field(default=512, ge=2, description="Longest input in tokens, instruction included.")
     batch_size: int = Field(default=16, ge=1, description="Texts per forward pass.")
     precision: Precision = Field(
         default="auto", description="Precision of the forward pass; auto is float32 on CPU and bfloat16 on GPU."
@@ -78,13 +79,6 @@ class Llm2VecSettings(BackboneSettings):
     def _pins_the_revision(self) -> "Llm2VecSettings":
         require_commit(self.model, self.revision)
         return self
-
-    @field_validator("template")
-    @classmethod
-    def _has_one_slot(cls, template: str) -> str:
-        if template.count(SLOT) != 1:
-            raise ValueError(f"the template must hold {SLOT} once, where instruction and text go")
-        return template
 
     def check(self) -> None:
         """Look whether local models are there (see the base class)."""
@@ -100,7 +94,7 @@ class Llm2VecSettings(BackboneSettings):
     def before(self, role: str) -> str:
         """Return what the model reads before a text of `role`."""
         instruction = (self.corpus_instruction if role == "corpus" else self.query_instruction).strip()
-        return self.template.partition(SLOT)[0] + (f"{instruction} " if instruction else "")
+        return self.prefix + (f"{instruction} " if instruction else "")
 
     def declared(self, role: str) -> dict[str, Any]:
         """Return all that changes a vector but precision and local files (see the base class)."""
@@ -112,7 +106,7 @@ class Llm2VecSettings(BackboneSettings):
             "attention": self.attention,
             "pooling": self.pooling,
             "prompt": self.before(role),
-            "after": self.template.partition(SLOT)[2],
+            "suffix": self.suffix,
             "max_length": self.max_length,
         }
 
@@ -173,9 +167,8 @@ class Llm2VecBackbone:
         return TextRows.of(self, folder, role)
 
     def _batch(self, texts: list[str], role: str) -> NDArray[np.float32]:
-        after = self.settings.template.partition(SLOT)[2]
         # A text without a token has no mean; a blank has one.
-        bodies = [(text or " ") + after for text in texts]
+        bodies = [(text or " ") + self.settings.suffix for text in texts]
         tokens = tokenised(self.tokenizer, self.settings.before(role), bodies, self.settings.max_length)
         ids, attended, of_text = (tensor.to(self.model.device) for tensor in tokens)
         states = self.model(input_ids=ids, attention_mask=attended, use_cache=False).last_hidden_state

@@ -165,7 +165,7 @@ def test_pooling_by_hand():
 
 
 def test_what_stands_after_the_text_counts_and_what_stands_before_does_not(folders):
-    backbone = backbones.load(settings(folders / "qwen2", template="<user> {text}<end>", query_instruction="Find:"))
+    backbone = backbones.load(settings(folders / "qwen2", prefix="<user> ", suffix="<end>", query_instruction="Find:"))
     assert backbone.settings.before("corpus") == "<user> "
     assert backbone.settings.before("queries") == "<user> Find: "
     ids, _, of_text = tokenised(backbone.tokenizer, backbone.settings.before("queries"), ["a cat<end>"], 64)
@@ -248,7 +248,7 @@ def test_a_store_is_written_and_keyed(folders, tmp_path, capfd):
     store = EmbeddingStore.open(tmp_path / "store", used.declared("queries"))
     assert (len(store), store.dim) == (30, DIM)
     assert store.key["prompt"] == f"{INSTRUCTION} "
-    for change in ({"max_length": 8}, {"pooling": "last"}, {"attention": "causal"}, {"template": "{text}."}):
+    for change in ({"max_length": 8}, {"pooling": "last"}, {"attention": "causal"}, {"suffix": "."}):
         with pytest.raises(SmecError, match="another backbone or other settings"):
             EmbeddingStore.open(tmp_path / "store", settings(folders / "qwen2", **change).declared("queries"))
     assert capfd.readouterr() == ("", "")
@@ -261,8 +261,6 @@ def test_faults_of_settings():
         backbones.parse(base | {"revision": "main"})
     with pytest.raises(SmecError, match=r"adapters.0: .*hub id and needs `revision`"):
         backbones.parse(base | {"adapters": [{"model": "me/adapter"}]})
-    with pytest.raises(SmecError, match=r"template: the template must hold \{text\} once"):
-        backbones.parse(base | {"template": "query: "})
     with pytest.raises(SmecError, match="unknown key 'trust_remote_code'"):
         backbones.parse(base | {"trust_remote_code": True})
 
