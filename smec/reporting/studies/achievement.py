@@ -155,10 +155,8 @@ def _verdict(block: pd.DataFrame) -> str:
     stands = listed(parts) or "level with truncation"
     rules = block[~block["learned"] & (block["size"] == largest)].sort_values("mean", kind="stable")
     best = f"{_name(str(rules['selection'].iloc[-1]), learned=False)} with {100 * rules['mean'].iloc[-1]:.1f}"
-    return (
-        f"ADS is {stands} by their intervals, with {rate} against {100 * rival['mean'][largest]:.1f} % at {largest}; the "
-        f"best rule there is {best}"
-    )
+    rates = f"{rate} against {100 * rival['mean'][largest]:.1f} % at {largest}"
+    return f"ADS is {stands} by their intervals, with {rates}; the best rule there is {best}"
 
 
 def _numbers(frame: pd.DataFrame) -> dict[str, float | str]:
