@@ -34,19 +34,16 @@ def level_cosines(queries: Tensor, documents: Tensor, levels: Sequence[Level], p
     Returns:
         float (L, B, U), or (L, B, K) where `place` is given.
     """
+    if place is not None:
+        return _at_places(queries, documents, _squared_factors(levels, queries), place)
     prefixes = [level for level in levels if isinstance(level, int)]
     products, squared_queries, squared_documents = (
         _of_prefixes(queries, documents, prefixes)
         if len(prefixes) == len(levels)
         else _of_factors(queries, documents, _squared_factors(levels, queries))
     )
-    document_scale = _inverse_lengths(squared_documents)
-    if place is None:
-        document_scale = document_scale.unsqueeze(1)
-    else:
-        products = products.gather(2, place.expand(len(levels), -1, -1))
-        document_scale = document_scale[:, place]
-    return products * _inverse_lengths(squared_queries).unsqueeze(2) * document_scale
+    scale = _inverse_lengths(squared_documents).unsqueeze(1)
+    return products * _inverse_lengths(squared_queries).unsqueeze(2) * scale
 
 
 def _inverse_lengths(squared: Tensor) -> Tensor:
@@ -61,6 +58,17 @@ def _squared_factors(levels: Sequence[Level], outputs: Tensor) -> Tensor:
         for level in levels
     ]
     return torch.stack(rows).square()
+
+
+def _at_places(queries: Tensor, documents: Tensor, factors: Tensor, place: Tensor) -> Tensor:
+    """Return cosines (L, B, K) under `factors` (L, d) of each query with the documents at `place` (B, K) alone.
+
+    A product with all documents would compute hundreds of times what is wanted.
+    """
+    wanted = documents.index_select(0, place.flatten()).view(*place.shape, -1)  # (B, K, d)
+    products = torch.bmm((queries * factors.unsqueeze(1)).transpose(0, 1), wanted.transpose(1, 2)).transpose(0, 1)
+    lengths = _inverse_lengths(factors @ documents.square().T)[:, place]
+    return products * _inverse_lengths(factors @ queries.square().T).unsqueeze(2) * lengths
 
 
 def _of_factors(queries: Tensor, documents: Tensor, factors: Tensor) -> tuple[Tensor, Tensor, Tensor]:
