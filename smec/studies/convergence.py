@@ -74,9 +74,10 @@ def analyse(job: StudyJob) -> "pd.DataFrame":
     - `best`: the best validation nDCG@10 of a size, and on the rows of no role the mean quality to reach, per share;
     - `cost`: `steps` and `seconds` until a size reaches that quality. Size 0: until all have. `hindsight`: stages
       before count only up to the weights that were kept. The role of a ratio is `chain/parallel`;
-    - `step`: seconds of a step of a stage, median and quartiles over rounds in one process.
+    - `step`: seconds of a step of a stage, the least of the rounds in one process, and the quartiles of all.
 
-    `seconds` are steps times the median time of a step, so that their interval is that of the steps.
+    `seconds` are steps times the least time of a step, because what else the machine does can only add to it; their
+    interval is that of the steps.
 
     Raises:
         SmecError: a record holds no validation curve by size.
@@ -163,9 +164,9 @@ class _Compared:
         from smec.analysis.timing import spread
 
         for stage, times in enumerate(self.seconds[self.runs[role]].T):
-            median, low, high = spread(times)
+            _, low, high = spread(times)
             about = {"part": "step", "stage": self._name(role, stage), "measure": "seconds"}
-            yield about | {"value": median, "low": low, "high": high}
+            yield about | {"value": float(times.min()), "low": low, "high": high}
 
     def _best(self) -> Iterator[Row]:
         from smec.analysis.convergence import best_quality
@@ -195,7 +196,7 @@ class _Compared:
         sizes = self.sizes if size == ALL else [size]
         found: dict[str, dict[str, list[float]]] = {"steps": {}, "seconds": {}}
         for role in ROLES:
-            times = np.median(self.seconds[self.runs[role]], axis=0)
+            times = self.seconds[self.runs[role]].min(axis=0)
             spent = []
             for seed, fits in enumerate(self.fits[role]):
                 levels = [self._wanted(one, share)[seed] for one in sizes]

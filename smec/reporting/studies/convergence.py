@@ -73,7 +73,7 @@ def _convergence_lines(frame: pd.DataFrame, tolerance: float) -> list[dict[str, 
                 "epochs until the loss has converged": _amount(loss, 1),
                 "paper, by the same rule": f"{_paper_convergence(role, tolerance):.1f}" if first else "",
                 "epochs until validation has converged": _amount(validation, 1),
-                "ms per step": f"{1000 * step['value']:.2f} ({1000 * step['low']:.2f} to {1000 * step['high']:.2f})",
+                "ms per step": f"{1000 * step['value']:.1f} ({1000 * step['low']:.1f} to {1000 * step['high']:.1f})",
             }
         )
     return lines
@@ -91,8 +91,8 @@ def _caption(frame: pd.DataFrame, settings: ConvergenceStudy) -> str:
         f"all sizes (mean over {counted(seeds, 'seed')}, with 95 % intervals where there are several). Cost: steps "
         "until validation nDCG@10 of a size first reaches the given share of the lower one of the two best values, on "
         "straight lines between epochs; of a chain, all stages before and part of the one that serves the size; with "
-        "hindsight, the stages before only up to the weights that were kept. Seconds: steps times the median time of a "
-        f"step, taken in one process in {settings.rounds} interleaved rounds. A stage has converged when "
+        "hindsight, the stages before only up to the weights that were kept. Seconds: steps times the time of a step, "
+        f"the least of {settings.rounds} interleaved rounds in one process. A stage has converged when "
         f"{100 * (1 - settings.tolerance):g} % of its whole gain are made, a loss starting at the mean of epoch 1."
     ]
     told += [_answer(rows, place) for place, rows in _groups(frame[frame["part"] == "cost"], [])]
@@ -111,18 +111,20 @@ def _answer(rows: pd.DataFrame, place: tuple[Any, ...]) -> str:
 
 
 def _verdict(rows: pd.DataFrame) -> str:
-    steps, seconds = (
-        _one(rows[rows["measure"] == measure], role=RATIO, size=ALL, hindsight=False)
-        for measure in ("steps", "seconds")
-    )
-    if pd.isna(steps["value"]):
-        return "there is no ratio, because one of the two needs no step"
-    told = f"the chain takes {_ratio(steps)} times the steps and {_ratio(seconds)} times the time of the parallel map"
-    if pd.isna(seconds["low"]):
-        return f"{told} (one seed: no interval)"
-    if seconds["low"] > 1:
-        return f"{told}: it costs more"
-    return f"{told}: it costs less" if seconds["high"] < 1 else f"{told}: neither is shown to cost less"
+    told = []
+    for measure, noun in (("steps", "the steps"), ("seconds", "the time")):
+        ratio = _one(rows[rows["measure"] == measure], role=RATIO, size=ALL, hindsight=False)
+        if pd.isna(ratio["value"]):
+            return "there is no ratio, because one of the two needs no step"
+        told.append(f"{_ratio(ratio)} times {noun} ({_side(ratio)})")
+    return f"the chain takes {' and '.join(told)} of the parallel map"
+
+
+def _side(ratio: Any) -> str:
+    """Return on which side of 1 the interval of a ratio lies."""
+    if pd.isna(ratio["low"]):
+        return "one seed, no interval"
+    return "more" if ratio["low"] > 1 else "less" if ratio["high"] < 1 else "more or less: not settled"
 
 
 def _beside_paper(frame: pd.DataFrame, tolerance: float) -> str:
