@@ -54,7 +54,7 @@ rule report:
     conda:
         "../../envs/cpu.yaml"
     params:
-        spec=page_spec(),
+        spec=lambda w: page_spec(),
         code=source_hash("smec.jobs.report"),
         page=data_hash("smec.reporting.page"),
     shell:
