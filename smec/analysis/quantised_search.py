@@ -19,8 +19,8 @@ from smec.search import Corpus
 
 Rows = NDArray[np.int64]
 
-NUMBERS_AT_ONCE = 1 << 22
-"""Numbers of the candidates that are rescored at once (16 MiB as float32)."""
+NUMBERS_AT_ONCE = 1 << 18
+"""Numbers of the candidates that are rescored at once (2 MiB as float64, which fits a cache)."""
 
 
 class DecodedCorpus:
