@@ -52,7 +52,12 @@ def test_a_loss_reruns_the_stages_that_learn_by_it_and_their_evaluations(smoke):
 
 def test_a_plot_reruns_figures(smoke):
     with edited(smoke / "smec/reporting/figures.py", "BAND_OPACITY = 0.12", "BAND_OPACITY = 0.2"):
-        assert rules(planned(smoke)) == {"figure"}
+        assert rules(planned(smoke)) == {"figure", "render", "report"}
+
+
+def test_a_text_of_the_report_reruns_the_report(smoke):
+    with edited(smoke / "smec/reporting/page/text/setup.rst", "is frozen", "stays frozen"):
+        assert rules(planned(smoke)) == {"report"}
 
 
 def test_one_method_reruns_its_own_jobs(smoke):

@@ -1,6 +1,7 @@
 """The whole workflow on a few documents: what it leaves, that it is finished, and what it costs to find that out."""
 
 import csv
+import html
 import json
 import os
 import resource
@@ -80,8 +81,16 @@ def test_a_report_is_made_without_the_network(smoke, tmp_path):
     report = tmp_path / "report.html"
     snakemake(smoke, *SMOKE, "--report", str(report))
     text = report.read_text()
-    assert all(f"{view}.png" in text for view in VIEWS)
+    assert all(f"{name}.png" in text and f"{name}.csv" in text for name in (*VIEWS, *STUDIES))
+    assert "Error loading caption" not in text and all(study["title"] in text for study in STUDIES.values())
     assert "<script src=" not in text and '<link href="http' not in text
+
+
+def test_the_page_shows_every_view_and_every_study(smoke):
+    text = (smoke / "results/report.html").read_text()
+    shown = text.count("<img ")
+    assert shown == text.count("data:image/png;base64,") == len(VIEWS) + len(STUDIES)
+    assert all(html.escape(entry["title"]) in text for entry in (*VIEWS.values(), *STUDIES.values()))
 
 
 def test_touching_every_file_reruns_nothing(smoke):
