@@ -1,7 +1,7 @@
 """The configuration of the workflow: every key, its default, and what must agree before anything runs."""
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
@@ -9,6 +9,9 @@ from smec.compressors import method_named
 from smec.errors import SmecError, nearest_name
 from smec.runs import RunName, parse
 from smec.settings import Distinct, Named, NonEmpty, Settings, validated
+
+if TYPE_CHECKING:
+    from smec.studies.base import StudySettings
 
 RESERVED = "average"
 """What the tables call the mean over all datasets."""
@@ -47,6 +50,7 @@ class View(Settings):
     methods: Distinct[str] = Field(description="Names of runs, in the order of the rows.")
     tested: str | None = Field(None, description="Run that is tested against the best of the others.")
     datasets: Distinct[str] | None = Field(None, description="Datasets to show; null: those of all main experiments.")
+    backbones: Distinct[str] | None = Field(None, description="Backbones to show; null: all of those experiments.")
 
     @model_validator(mode="after")
     def _tested_is_shown(self) -> "View":
@@ -173,11 +177,14 @@ class Config(Settings):
         wanted = seeds or self.seeds
         return wanted if method_named(self.method_of(run)).seeded else self.seeds[:1]
 
-    def experiments_of(self, names: tuple[str, ...] | None) -> tuple[Experiment, ...]:
-        """Return the experiments on the named datasets; None: all main ones."""
-        if names is None:
-            return tuple(e for e in self.experiments if e.main)
-        return tuple(e for name in names for e in self.experiments if e.dataset == name)
+    def experiments_of(self, shown: "View | StudySettings") -> tuple[Experiment, ...]:
+        """Return the experiments that a view or a study shows: on the datasets that it names, or all main ones."""
+        chosen = (
+            [e for name in shown.datasets for e in self.experiments if e.dataset == name]
+            if shown.datasets
+            else ([e for e in self.experiments if e.main])
+        )
+        return tuple(e for e in chosen if shown.backbones is None or e.backbone in shown.backbones)
 
     def experiment(self, dataset: str, backbone: str) -> Experiment:
         """Return the experiment of that pair."""

@@ -6,12 +6,13 @@ from typing import Any
 
 from smec import backbones, datasets, studies
 from smec.compressors import method_named
-from smec.config import Config, Experiment
+from smec.config import Config, Experiment, View
 from smec.datasets.reading import ROLES
 from smec.errors import SmecError, nearest_name
 from smec.modality import mismatch
 from smec.runs import RunName, entry_of, parse
 from smec.settings import Settings
+from smec.studies.base import StudySettings
 
 MINED = ("hard_negatives", "negative_pool")
 """Options that count mined negatives."""
@@ -36,27 +37,36 @@ def check(config: Config) -> None:
     for name in config.methods:
         _check_mined(config, name)
     for name, view in config.views.items():
-        _check_shown(config, f"views.{name}", view.methods, view.datasets)
+        _check_shown(config, f"views.{name}", view, view.methods)
     for name, values in config.studies.items():
         _within(f"studies.{name}", studies.parse, values)
         study = studies.parse(values)
-        _check_shown(config, f"studies.{name}", study.runs(), study.datasets)
+        _check_shown(config, f"studies.{name}", study, study.runs())
 
 
-def _check_shown(config: Config, where: str, runs: tuple[str, ...], names: tuple[str, ...] | None) -> None:
-    """Check the runs and datasets that a view or a study asks for."""
-    for dataset in names or ():
-        if dataset not in {e.dataset for e in config.experiments}:
-            known = sorted({e.dataset for e in config.experiments})
-            raise SmecError(f"{where}: there is no experiment on {dataset!r}. {nearest_name(dataset, known)}")
+def _check_shown(config: Config, where: str, shown: View | StudySettings, runs: tuple[str, ...]) -> None:
+    """Check the runs, datasets and backbones that a view or a study asks for."""
+    for name in shown.datasets or ():
+        _check_name(where, name, "experiment on", {e.dataset for e in config.experiments})
+    for name in shown.backbones or ():
+        _check_name(where, name, "experiment with", {e.backbone for e in config.experiments})
+    if not config.experiments_of(shown):
+        raise SmecError(
+            f"{where} shows no experiment: none has its datasets and its backbones together. Correct one of them."
+        )
     for name in runs:
         try:
             run = config.run(name)
         except SmecError as error:
             raise SmecError(f"{where} in the configuration: {error}") from error
         _check_mined(config, name)
-        for experiment in config.experiments_of(names):
+        for experiment in config.experiments_of(shown):
             _check_joint(config, where, run, experiment)
+
+
+def _check_name(where: str, name: str, what: str, known: set[str]) -> None:
+    if name not in known:
+        raise SmecError(f"{where}: there is no {what} {name!r}. {nearest_name(name, sorted(known))}")
 
 
 def _check_joint(config: Config, where: str, run: RunName, experiment: Experiment) -> None:
@@ -87,10 +97,16 @@ def _check_sources(config: Config, dataset: str) -> None:
 
 
 def _check_model(config: Config, backbone: str) -> None:
+    settings = backbones.parse(config.backbones[backbone])
     try:
-        backbones.parse(config.backbones[backbone]).check()
+        settings.check()
     except SmecError as error:
         raise SmecError(f"backbones.{backbone}: {error}") from error
+    if settings.trained_on is not None and settings.trained_on not in config.datasets:
+        near = nearest_name(settings.trained_on, config.datasets)
+        raise SmecError(
+            f"backbones.{backbone}.dataset: there is no dataset {settings.trained_on!r} in datasets. {near}"
+        )
 
 
 def _check_pair(config: Config, experiment: Experiment) -> None:

@@ -7,7 +7,7 @@ one file. What must be there, and what must agree, is checked by `smec.config.lo
 from collections.abc import Mapping
 from typing import Any
 
-from smec import backbones, datasets
+from smec import backbones, datasets, studies
 from smec.compressors import method_named, method_names
 from smec.config import NAMED, Config
 from smec.settings import Settings
@@ -23,6 +23,7 @@ def config_schema() -> Schema:
     keys, definitions = schema["properties"], schema["$defs"]
     keys["datasets"]["additionalProperties"] = _chosen_by("kind", "datasets", datasets.SETTINGS, definitions)
     keys["backbones"]["additionalProperties"] = _chosen_by("kind", "backbones", backbones.SETTINGS, definitions)
+    keys["studies"]["additionalProperties"] = _chosen_by("kind", "studies", studies.SETTINGS, definitions)
     keys["methods"]["additionalProperties"] = _chosen_by("method", "methods", options, definitions)
     keys["methods"]["properties"] = {name: _or_null(_reference("methods", name)) for name in options}
     for key in NAMED:

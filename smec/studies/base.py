@@ -36,6 +36,7 @@ class StudySettings(Settings):
     kind: str
     title: str = Field(description="Heading of the table and the figure.")
     datasets: Distinct[str] | None = Field(None, description="Datasets to study; null: those of all main experiments.")
+    backbones: Distinct[str] | None = Field(None, description="Backbones to study; null: all of those experiments.")
     seeds: Distinct[int] | None = Field(None, description="Seeds; null: those of the configuration.")
 
     @abstractmethod

@@ -223,3 +223,47 @@ def test_a_scale_puts_whole_entries_in_the_place_of_others():
 def test_an_unknown_scale_is_told():
     with pytest.raises(SmecError, match=r"no scale 'smoek' in scales\. Did you mean 'smoke'"):
         config.load(GOOD | {"scales": {"smoke": {}}, "scale": "smoek"})
+
+
+@pytest.mark.parametrize(
+    ("shown", "told"),
+    [
+        ({"datasets": ["dosc"]}, r"views\.some: there is no experiment on 'dosc'\. Did you mean 'docs'"),
+        ({"backbones": ["minlm"]}, r"views\.some: there is no experiment with 'minlm'\. Did you mean 'minilm'"),
+        ({"methods": ["smec,data=docs+more"]}, r"views\.some .*no dataset 'more' in datasets"),
+        (
+            {"methods": ["smec,hard_negatives=40"]},
+            r"methods\.smec,hard_negatives=40\.hard_negatives is 40, but only 20",
+        ),
+    ],
+)
+def test_a_view_of_what_is_not_there_is_told(shown, told):
+    with pytest.raises(SmecError, match=told):
+        config.load(changed(("views", "some"), {"title": "Some", "methods": ["smec"]} | shown))
+
+
+def test_a_run_on_two_sets_needs_both_with_the_same_sizes():
+    both = GOOD | {"datasets": {name: {"kind": "pydocs"} for name in ("docs", "more")}}
+    both["views"] = {"joint": {"title": "Joint", "methods": ["smec,data=docs+more"], "datasets": ["docs"]}}
+    with pytest.raises(
+        SmecError, match=r"smec,data=docs\+more is trained on more and scored on docs, so there has to be"
+    ):
+        config.load(both)
+    more = {"dataset": "more", "backbone": "minilm", "sizes": [384, 192, 96], "main": False}
+    loaded = config.load(both | {"experiments": [*GOOD["experiments"], more]})
+    assert [e.dataset for e in loaded.experiments_of(loaded.views["joint"])] == ["docs"]
+    shown = config.View(title="Main", methods=("smec",))
+    assert [e.dataset for e in loaded.experiments_of(shown)] == ["docs"]
+
+
+def test_a_study_is_checked_like_a_view():
+    rows = {"A": "smec", "B": "smec,alpa=0"}
+    study = {"kind": "comparison", "title": "T", "rows": rows, "baseline": "A"}
+    with pytest.raises(SmecError, match=r"studies\.one .*unknown key 'alpa'\. Did you mean 'alpha'"):
+        config.load(GOOD | {"studies": {"one": study}})
+    with pytest.raises(
+        SmecError, match=r"studies\.one: The study kind 'comparisn' is unknown\. Did you mean 'comparison'"
+    ):
+        config.load(GOOD | {"studies": {"one": study | {"kind": "comparisn"}}})
+    with pytest.raises(SmecError, match=r"'all' names a view and a study"):
+        config.load(GOOD | {"studies": {"all": study}})

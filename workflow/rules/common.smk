@@ -94,6 +94,29 @@ def source_files(wildcards):
     return [str(path) for path in [*named, *inside] if path.is_file()]
 
 
+def trained_models():
+    """Folders of the models that the workflow trains, each with the backbone that it belongs to."""
+    settings = {name: backbones.parse(v) for name, v in CONFIG.backbones.items()}
+    return {Path(s.model).name: name for name, s in settings.items() if s.trained_on}
+
+
+def model_files(wildcards):
+    """Local files of a model: an edit of one of them, or a new training, encodes anew."""
+    settings = backbones.parse(CONFIG.backbones[wildcards.backbone])
+    return [str(path) for path in settings.files()]
+
+
+def training_set(wildcards):
+    backbone = trained_models()[wildcards.model]
+    dataset = backbones.parse(CONFIG.backbones[backbone]).trained_on
+    return f"results/data/{dataset}/manifest.json"
+
+
+def architecture_of(wildcards):
+    backbone = trained_models()[wildcards.model]
+    return str(backbones.parse(CONFIG.backbones[backbone]).architecture)
+
+
 def previous_stage(wildcards):
     if method_named(CONFIG.method_of(wildcards.method)).schedule != "chain":
         return []
@@ -118,7 +141,7 @@ def score_files(wildcards):
     view = CONFIG.views[wildcards.view]
     return [
         metrics_file(e, CONFIG.canonical(run), seed)
-        for e in CONFIG.experiments_of(view.datasets)
+        for e in CONFIG.experiments_of(view)
         for run in view.methods
         for seed in CONFIG.seeds_of(run)
     ]
@@ -126,7 +149,7 @@ def score_files(wildcards):
 
 def view_spec(wildcards):
     view = CONFIG.views[wildcards.view]
-    shown = CONFIG.experiments_of(view.datasets)
+    shown = CONFIG.experiments_of(view)
     labels = [run.replace("_", " ").replace(",", ", ") for run in view.methods]
     return as_spec(
         title=view.title,
@@ -142,7 +165,7 @@ def study_of(wildcards):
 
 def study_run(study, run):
     """Where a run of a study lies, for `smec analyse`: see StudyRun."""
-    shown = CONFIG.experiments_of(study.datasets)
+    shown = CONFIG.experiments_of(study)
     trained = {
         f"{e.dataset}/{e.backbone}": run_of(e.dataset, e.backbone, run) for e in shown
     }
@@ -171,7 +194,7 @@ def study_spec(wildcards):
                 width=width_of(e.backbone),
                 settings=CONFIG.backbones[e.backbone],
             )
-            for e in CONFIG.experiments_of(study.datasets)
+            for e in CONFIG.experiments_of(study)
         ],
         seeds=study.seeds or CONFIG.seeds,
         runs={run: study_run(study, run) for run in study.runs()},
@@ -182,7 +205,7 @@ def study_spec(wildcards):
 def study_files(wildcards):
     """What `smec analyse` reads: scores, stage files with their records, vectors with their judgements."""
     study = study_of(wildcards)
-    shown = CONFIG.experiments_of(study.datasets)
+    shown = CONFIG.experiments_of(study)
     cases = [
         (e, run, seed)
         for e in shown
