@@ -25,7 +25,7 @@ SETTINGS: dict[str, type[StudySettings]] = settings_by_kind(
 
 
 def parse(values: Mapping[str, Any]) -> StudySettings:
-    """Return validated settings for the kind that `values["kind"]` names.
+    """Return validated settings for the kind that `values["kind"]` names; a key that is null has its default.
 
     Raises:
         SmecError: the kind is unknown or a value does not fit.
@@ -33,7 +33,8 @@ def parse(values: Mapping[str, Any]) -> StudySettings:
     kind = str(values.get("kind", ""))
     if kind not in SETTINGS:
         raise SmecError(f"The study kind {kind!r} is unknown. {nearest_name(kind, SETTINGS)}")
-    return validated(SETTINGS[kind], dict(values), f"The study of kind {kind!r}")
+    given = {key: value for key, value in values.items() if value is not None}
+    return validated(SETTINGS[kind], given, f"The study of kind {kind!r}")
 
 
 def analyse(job: StudyJob) -> "pd.DataFrame":
