@@ -8,11 +8,13 @@ from smec.files import atomic_path, write_text
 from smec.reporting.tables import escaped
 
 MINUS = "\N{MINUS SIGN}"
+ROUNDING = 1e-12
+"""What sums of equal terms in another order may differ by."""
 
 
 def signed(value: float, digits: int = 3) -> str:
-    """Return a difference with its sign, such as +.012, and a minus that is as wide as the plus."""
-    return f"{value:+.{digits}f}".replace("-", MINUS)
+    """Return a difference with its sign, such as +0.012, and a minus that is as wide as the plus; zero is +0.000."""
+    return f"{0.0 if abs(value) < ROUNDING else value:+.{digits}f}".replace("-", MINUS)
 
 
 def write_display_tables(table: pd.DataFrame, stem: Path, title: str, caption: str) -> list[Path]:
