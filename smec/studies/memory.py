@@ -132,7 +132,7 @@ def _cost(job: StudyJob, experiment: StudyExperiment) -> Iterator[Row]:
             yield {"memory": name, "measure": measure, "value": median, "low": low, "high": high}
         for measure, value in step.amounts().items():
             yield {"memory": name, "measure": measure, "value": value}
-    for measure, value in _conditions(settings).items():
+    for measure, value in _conditions(job).items():
         yield {"memory": ALL, "measure": measure, "value": value}
 
 
@@ -148,7 +148,10 @@ def _steps(job: StudyJob, experiment: StudyExperiment) -> "dict[str, MemoryStep]
     return {name: MemoryStep(chosen, data, shorter, batches, passed) for name, chosen in options.items()}
 
 
-def _conditions(settings: MemoryStudy) -> dict[str, float]:
+def _conditions(job: StudyJob) -> dict[str, float]:
     import torch
 
-    return {"rounds": settings.rounds, "threads": torch.get_num_threads(), "load": os.getloadavg()[0]}
+    settings: MemoryStudy = job.settings
+    neighbours = job.options(settings.without_loss()).neighbours
+    machine = {"threads": torch.get_num_threads(), "load": os.getloadavg()[0]}
+    return {"rounds": settings.rounds, "neighbours": neighbours, **machine}

@@ -108,6 +108,7 @@ def test_caption_and_numbers_say_what_was_measured(frame, tmp_path):
     assert "Significantly above 0 are 1,000 and 2,000." in rendered.caption
     assert "the paper's +0.0021 is outside that interval" in rendered.caption
     assert "The 2,000 vectors of the largest memory are 144 different ones" in rendered.caption
+    assert "Of the 10 neighbours of a vector" in rendered.caption
     assert rendered.numbers["docs.minilm.2000.gain_over_no_loss"] == pytest.approx(0.16)
     assert rendered.numbers["docs.minilm.2000.memory_bytes"] == 2000 * 32 * 4 + 16
 

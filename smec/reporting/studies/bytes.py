@@ -128,9 +128,9 @@ def _choice(rows: pd.DataFrame, measure: str, at_least: float, on_disk: bool = F
 def _described(row: Row, full: "pd.Series[Any]") -> str:
     times = full["bytes"] / row["bytes"]
     return (
-        f"{shown_name(row['run'])} with {row['dim']} dimensions, {FORMATS[row['format']][0]}: {row['bytes']} bytes "
-        f"instead of {full['bytes']} ({times:.3g} times smaller), nDCG@10 {level(row)}, which is {_kept(row)} of the "
-        f"uncompressed backbone (p {_equals(row['p_holm'])})"
+        f"{shown_name(row['run'])} with {row['dim']} dimensions, {FORMATS[row['format']][0]}: "
+        f"{counted(row['bytes'], 'byte')} instead of {full['bytes']} ({times:.3g} times smaller), nDCG@10 "
+        f"{level(row)}, which is {_kept(row)} of the uncompressed backbone (p {_equals(row['p_holm'])})"
     )
 
 

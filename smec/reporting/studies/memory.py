@@ -141,6 +141,7 @@ def _seen(block: pd.DataFrame) -> str:
     """Return what the numbers say: what the loss is worth, what more memory adds, what it costs, where it repeats."""
     cells = {memory: _cells(block, memory) for memory in memories(block)}
     sizes = [memory for memory in cells if memory not in (NO_LOSS, "0")]
+    wanted = block.loc[block["measure"] == "neighbours", "value"].iloc[0]
     if not sizes:
         return ""
     best = max(sizes, key=lambda memory: float(cells[memory][QUALITY]["value"]))
@@ -153,7 +154,7 @@ def _seen(block: pd.DataFrame) -> str:
     if "0" in cells:
         better = [memory for memory in sizes if mark(_difference(cells[memory]["gain over 0"])) == ABOVE]
         told.append(f"Significantly above 0 {_are(list(map(shown_size, better)))}.")
-    return " ".join(part for part in (*told, _beside_paper(cells, sizes), _repeats(cells, sizes)) if part)
+    return " ".join(part for part in (*told, _beside_paper(cells, sizes), _repeats(cells, sizes, wanted)) if part)
 
 
 def _are(names: list[str]) -> str:
@@ -175,15 +176,15 @@ def _beside_paper(cells: dict[str, dict[str, Row]], sizes: list[str]) -> str:
     )
 
 
-def _repeats(cells: dict[str, dict[str, Row]], sizes: list[str]) -> str:
+def _repeats(cells: dict[str, dict[str, Row]], sizes: list[str], wanted: float) -> str:
     """Return where the memory holds vectors more than once, and what that leaves of the neighbours."""
     last = cells[sizes[-1]]
     held, different = last["filled"]["value"], last["different vectors"]["value"]
     useful = f"{cells[sizes[0]]['useful neighbours']['value']:.1f}", f"{last['useful neighbours']['value']:.1f}"
     return (
         f"The {held:,.0f} vectors of the largest memory are {different:,.0f} different ones: a memory that is longer "
-        f"than an epoch serves the same vectors again. Of the neighbours of a vector, {useful[0]} are different others "
-        f"with {shown_size(sizes[0])} vectors and {useful[1]} with {shown_size(sizes[-1])}."
+        f"than an epoch serves the same vectors again. Of the {wanted:.0f} neighbours of a vector, {useful[0]} are "
+        f"different others with {shown_size(sizes[0])} vectors and {useful[1]} with {shown_size(sizes[-1])}."
     )
 
 
