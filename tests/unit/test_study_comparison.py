@@ -102,6 +102,15 @@ def test_a_published_average_stands_beside_our_average(frame_of):
     assert found(alone, "Matryoshka-Adaptor", 4)["paper_difference"] == pytest.approx(0.226)
 
 
+def test_of_many_datasets_the_average_alone_is_drawn(frame_of):
+    few = render(*frame_of(dict.fromkeys("abc", SCORES)))
+    many = render(*frame_of(dict.fromkeys("abcd", SCORES)))
+    assert [panel.get_title() for panel in few.figure.get_axes()][::2] == ["a: 8", "b: 8", "c: 8", "average: 8"]
+    assert [panel.get_title() for panel in many.figure.get_axes()] == ["8 dimensions", "4 dimensions"]
+    assert "Drawn: the average" in many.caption and "Drawn" not in few.caption
+    assert len(many.table) == 10
+
+
 def test_what_a_reader_sees(frame_of):
     frame, settings = frame_of()
     rendered = render(frame, settings)

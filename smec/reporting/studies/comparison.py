@@ -40,6 +40,8 @@ LEGEND_HEIGHT = 0.2
 APART = 0.36
 """How far below ours the paper's marker lies, in rows."""
 MARKER_SIZE = 4
+MOST_DRAWN = 4
+"""Datasets, their average included, that are all drawn; of more the average alone."""
 
 
 def render(frame: pd.DataFrame, settings: ComparisonStudy) -> Rendered:
@@ -90,10 +92,16 @@ def _signed(value: float, digits: int = 3) -> str:
     return "" if pd.isna(value) else signed(value, digits)
 
 
+def _drawn(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows to draw: all of few datasets, of many their average alone."""
+    averages = frame[frame["dataset"] == AVERAGE]
+    return frame if frame["dataset"].nunique() <= MOST_DRAWN or averages.empty else averages
+
+
 def _figure(frame: pd.DataFrame, settings: ComparisonStudy) -> "Figure":
     from matplotlib.figure import Figure
 
-    blocks = list(blocks_of(frame))
+    blocks = list(blocks_of(_drawn(frame)))
     columns = max(block["size"].nunique() for _, block in blocks)
     labels = [label for label, _ in settings.rows if label != settings.baseline]
     beside = bool(frame["paper_difference"].notna().any())
@@ -167,10 +175,11 @@ def _caption(frame: pd.DataFrame, settings: ComparisonStudy) -> str:
     lowest, highest = (
         f"{signed(row['difference'])} ({row['row']}, {row['size']} dimensions)" for row in (ranked[0], ranked[-1])
     )
+    drawn = " Drawn: the average over the datasets." if len(_drawn(frame)) < len(frame) else ""
     of = "Of" if averages.empty else "On average over the datasets, of"
     sentences = [
         f"nDCG@10 ({seeds_and_queries(told)}) and the difference from {settings.baseline}, {INTERVALS}; {ABOVE} "
-        f"better, {BELOW} worse ({TEST} over all rows and sizes of a dataset).",
+        f"better, {BELOW} worse ({TEST} over all rows and sizes of a dataset).{drawn}",
         f"{of} {counted(facts['differences'], 'difference')}, {facts['better']} are significantly positive and "
         f"{facts['worse']} significantly negative; they reach from {lowest} to {highest}.",
     ]
