@@ -52,7 +52,7 @@ def _table(frame: pd.DataFrame, settings: GradientsStudy) -> pd.DataFrame:
     labels, lines = [], []
     for _, _, part, case, rows in _cases(frame):
         where = place_of(frame, rows.iloc[0].to_dict())
-        last = int(rows["epoch"].max())
+        last = _last(rows)
         where |= {"MRL's levels": str(rows["mrl_levels"].iloc[0])}
         for epoch in [epoch for epoch in settings.shown_epochs if epoch <= last] if part == "losses" else []:
             labels.append(f"{case}, epoch {epoch}")
@@ -81,7 +81,7 @@ def _over_epochs(rows: pd.DataFrame, last: int) -> dict[str, str]:
         curve = _curve(rows, quantity.scheme, quantity.measure)
         line[quantity.name] = _range(curve["value"].min(), curve["value"].max())
         line[f"{quantity.name}: expected"] = _figures(curve["expected"].iloc[0])
-        line[f"{quantity.name}: paper"] = _range(*quantity.paper)
+        line[f"{quantity.name}: paper"] = _paper_range(quantity)
         agreeing += [quantity.name] if _within(curve["value"], quantity.paper) else []
     return line | _fall(rows, last) | {"in the paper's range": "; ".join(agreeing) or "none"}
 
@@ -111,10 +111,16 @@ def _paper(quantity: Quantity, loss: str, epoch: int) -> str:
     """Return the paper's ratio at an epoch, or where it was not read its range over epochs and losses."""
     theirs = paper_values.GRADIENTS
     if loss != PAPER_LOSS or epoch not in theirs["mrl"]:
-        return _range(*quantity.paper)
+        return _paper_range(quantity)
     if quantity.scheme == BETWEEN:
         return _figures(theirs["mrl"][epoch].variance / theirs["smrl"][epoch].variance)
     return _figures(theirs[quantity.scheme][epoch].low / theirs[quantity.scheme][epoch].high)
+
+
+def _paper_range(quantity: Quantity) -> str:
+    """Return the paper's range over its epochs and losses, with the digits that it has."""
+    low, high = quantity.paper
+    return f"{low:g} to {high:g}"
 
 
 def _caption(frame: pd.DataFrame) -> str:
@@ -145,7 +151,7 @@ def _findings(rows: pd.DataFrame) -> str:
         verdict = "within" if _within(curve["value"], quantity.paper) else "not within"
         told.append(
             f"{quantity.name} {_range(curve['value'].min(), curve['value'].max())} (expected "
-            f"{_figures(curve['expected'].iloc[0])}), {verdict} the paper's {_range(*quantity.paper)}"
+            f"{_figures(curve['expected'].iloc[0])}), {verdict} the paper's {_paper_range(quantity)}"
         )
     sentence = f"over all losses and epochs: {'; '.join(told)}."
     cases = {case: block for _, _, _, case, block in _cases(rows)}
@@ -153,16 +159,19 @@ def _findings(rows: pd.DataFrame) -> str:
     sentence += f" All three lie in the paper's ranges in {listed(agreeing)}." if agreeing else ""
     if not agreeing:
         sentence += " No case has all three in the paper's ranges."
-    shares = {case: _share(block, int(block["epoch"].max())) for case, block in cases.items()}
+    shares = {case: _share(block, _last(block)) for case, block in cases.items()}
     least = min(shares, key=lambda case: shares[case])
     first = next(iter(shares))
-    last = int(cases[first]["epoch"].max())
+    last = _last(cases[first])
     paper = max(paper_values.GRADIENTS["smrl"])
-    return (
-        f"{sentence} SMRL's size falls to {100 * shares[first]:.1f} % by epoch {last} with {first}, and furthest, to "
-        f"{100 * shares[least]:.1f} % by epoch {int(cases[least]['epoch'].max())}, with {least} (paper: "
-        f"{100 * _paper_share(paper):.1f} % by epoch {paper})."
-    )
+    fall = f"SMRL's size falls to {100 * shares[first]:.1f} % by epoch {last} with {first}"
+    if least != first:
+        fall += f", and furthest, to {100 * shares[least]:.1f} % by epoch {_last(cases[least])}, with {least}"
+    return f"{sentence} {fall} (paper: {100 * _paper_share(paper):.1f} % by epoch {paper})."
+
+
+def _last(rows: pd.DataFrame) -> int:
+    return int(rows["epoch"].max())
 
 
 def _agrees(rows: pd.DataFrame) -> bool:
@@ -178,7 +187,7 @@ def _numbers(frame: pd.DataFrame) -> dict[str, float | str]:
             found[key(*place, name, "least")] = float(curve["value"].min())
             found[key(*place, name, "greatest")] = float(curve["value"].max())
             found[key(*place, name, "expected")] = float(curve["expected"].iloc[0])
-        last = int(rows["epoch"].max())
+        last = _last(rows)
         found[key(*place, "size of smrl", "last epoch over epoch 0")] = _share(rows, last)
         found[key(*place, "agrees with the paper")] = "yes" if _agrees(rows) else "no"
     return found
