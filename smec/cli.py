@@ -69,6 +69,14 @@ def embed(spec: Spec, data: Data, output: Output) -> None:
 
 
 @app.command()
+def pretrain(spec: Spec, data: Data, output: Output) -> None:
+    """Train a small CLIP on a dataset of captions and images."""
+    from smec.jobs import pretrain as job
+
+    job.run(_parsed(spec), data, output)
+
+
+@app.command()
 def mine(spec: Spec, data: Data, embeddings: Embeddings, output: Output) -> None:
     """Mine hard negatives for the training queries."""
     from smec.jobs import mine as job

@@ -37,6 +37,11 @@ class BackboneSettings(Settings):
             SmecError: names what is missing or differs.
         """
 
+    @property
+    def trained_on(self) -> str | None:
+        """Key of the dataset that a step of the workflow trains the backbone on; None for a ready one."""
+        return None
+
     def files(self) -> tuple[Path, ...]:
         """Return local files that must exist before the backbone is loaded; a step of the workflow may make them."""
         return ()

@@ -190,7 +190,8 @@ def load(settings: OpenClipSettings) -> OpenClipBackbone:
     """
     from smec.image_batches import default_workers
 
-    settings.check()
+    if settings.trained_on is None:
+        settings.check()
     files = open_clip_files.resolve(settings)
     device = chosen_device(settings.device)
     precision = chosen_precision(settings.precision, device)

@@ -68,7 +68,7 @@ def check_architecture(model: str, dim: int) -> None:
             f"open_clip has no model {model!r}. {nearest_name(model, known)} A hub id begins with '{HUB}', a folder "
             "with './', '/' or '~'."
         )
-    _check_width(json.loads(known[model].read_text(encoding="utf-8")), dim, model)
+    check_width(json.loads(known[model].read_text(encoding="utf-8")), dim, model)
 
 
 def check_folder(model: str, dim: int) -> None:
@@ -88,7 +88,16 @@ def check_folder(model: str, dim: int) -> None:
         )
     if not any((folder / name).exists() for name in WEIGHTS):
         raise SmecError(f"{folder} holds none of {', '.join(WEIGHTS)}. Save the weights there as safetensors.")
-    _check_width(content["model_cfg"], dim, model)
+    check_width(content["model_cfg"], dim, model)
+
+
+def check_width(content: dict[str, Any], dim: int, model: str) -> None:
+    """Raise `SmecError` when a model's configuration says another length of its vectors than `dim`."""
+    width = content.get("embed_dim")
+    if width != dim:
+        raise SmecError(
+            f"The model {model!r} gives vectors of {width} dimensions, but the backbone says {dim}. Set dim: {width}."
+        )
 
 
 def resolve(settings: "OpenClipSettings") -> ClipFiles:
@@ -177,14 +186,6 @@ def _check_activation(model: str, tag: str, entry: dict[str, Any]) -> None:
         raise SmecError(
             f"The weights {tag!r} were trained with {'QuickGELU' if trained else 'GELU'}, which the model {model!r} "
             f"does not have. Set model: {other}."
-        )
-
-
-def _check_width(content: dict[str, Any], dim: int, model: str) -> None:
-    width = content.get("embed_dim")
-    if width != dim:
-        raise SmecError(
-            f"The model {model!r} gives vectors of {width} dimensions, but the backbone says {dim}. Set dim: {width}."
         )
 
 

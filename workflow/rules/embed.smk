@@ -1,6 +1,32 @@
+rule pretrain:
+    input:
+        data=training_set,
+        architecture=architecture_of,
+    output:
+        config="results/models/{model}/open_clip_config.json",
+        weights="results/models/{model}/open_clip_model.safetensors",
+        record="results/models/{model}/record.json",
+    log:
+        "results/logs/pretrain/{model}.log",
+    benchmark:
+        "results/benchmarks/pretrain/{model}.tsv"
+    wildcard_constraints:
+        model=one_of(trained_models()),
+    conda:
+        "../../envs/gpu.yaml"
+    threads: 8
+    params:
+        spec=lambda w: as_spec(backbone=CONFIG.backbones[trained_models()[w.model]]),
+        code=source_hash("smec.jobs.pretrain"),
+    shell:
+        "python -m smec pretrain --spec {params.spec:q} --data $(dirname {input.data:q})"
+        " --output $(dirname {output.record:q}) 2> {log:q}"
+
+
 rule embed:
     input:
         data="results/data/{dataset}/manifest.json",
+        model=model_files,
     output:
         "results/embeddings/{dataset}/{backbone}/{role}/manifest.json",
     log:
