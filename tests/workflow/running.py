@@ -94,6 +94,11 @@ def planned(folder, *arguments):
     return list({(job.rule, *job.wildcards.items()): job for job in jobs if job.rule != "all"}.values())
 
 
+def rules_of(told, rule):
+    """Return the wildcards of the jobs of a rule that a dry run announces."""
+    return [_fields(body, "wildcards") for name, body in JOB.findall(told) if name == rule]
+
+
 def methods(jobs, rule):
     return {job.wildcards["method"] for job in jobs if job.rule == rule}
 
