@@ -10,10 +10,10 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: setup run test browser lint types schema lock bench clean help
+.PHONY: setup run analyses reproduce-smoke test browser lint types schema lock bench clean help
 
 help: ## list what can be made
-	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST)
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST)
 
 setup: $(VENV)/.installed ## make .venv and install from the lock
 
@@ -34,6 +34,15 @@ run: setup ## compute every table and figure of config/config.yaml
 	@echo "run: results/snakemake-report.html"
 	snakemake --report results/snakemake-report.html --quiet host reason rules progress
 	@$(BIN)/python -m smec summary results/tables/*.csv
+
+analyses: setup ## every ablation and analysis of config/analyses.yaml
+	@echo "analyses: snakemake --cores all analyses"
+	snakemake --cores all analyses --quiet rules host reason
+	@$(BIN)/python -m smec summary results/tables/*.csv
+
+reproduce-smoke: setup ## every job of the paper's tables and figures, on small stand-ins
+	@echo "reproduce-smoke: snakemake --cores all reproduce_paper --config scale=smoke"
+	snakemake --cores all reproduce_paper --config scale=smoke --quiet rules host reason
 
 test: setup ## all tests
 	@echo "test: pytest"

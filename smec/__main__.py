@@ -21,6 +21,7 @@ DISK_FULL = (
 def main() -> None:
     """Run the command line."""
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
+    logging.getLogger("fontTools").setLevel(logging.WARNING)  # tells every table of every font that goes into a PDF
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(TERMINATED))
     try:
         from smec.cli import app

@@ -1,4 +1,6 @@
-"""The main table as plain text, for the end of a run in a terminal."""
+"""Tables as plain text, for the end of a run in a terminal."""
+
+from pathlib import Path
 
 import pandas as pd
 
@@ -21,3 +23,12 @@ def main_table(summary: pd.DataFrame, title: str) -> str:
         parts.append(tabulate(cells, headers="keys", tablefmt="simple", disable_numparse=True))
         parts.append(caption(block, best="* the best of each size"))
     return "\n\n".join(parts)
+
+
+def study_table(path: Path, title: str, caption: str) -> str:
+    """Return the table of a study, a CSV file that `smec render` has written, as text with its title and caption."""
+    from tabulate import tabulate
+
+    cells = pd.read_csv(path, dtype=str, keep_default_na=False)
+    shown = tabulate(cells, headers="keys", tablefmt="simple", disable_numparse=True, showindex=False)
+    return "\n\n".join([title, shown, caption])
