@@ -42,7 +42,7 @@ analyses: setup ## every ablation and analysis of config/analyses.yaml
 
 reproduce-smoke: setup ## every job of the paper's tables and figures, on small stand-ins
 	@echo "reproduce-smoke: snakemake --cores all reproduce_paper --config scale=smoke"
-	snakemake --cores all reproduce_paper --config scale=smoke --quiet rules host reason
+	snakemake --cores all reproduce_paper --config scale=smoke --set-threads embed=1 --quiet rules host reason
 
 test: setup ## all tests
 	@echo "test: pytest"

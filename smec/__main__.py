@@ -21,7 +21,8 @@ DISK_FULL = (
 def main() -> None:
     """Run the command line."""
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
-    logging.getLogger("fontTools").setLevel(logging.WARNING)  # tells every table of every font that goes into a PDF
+    for talkative in ("faiss", "fontTools"):  # one tells what it loads, the other every table of every font
+        logging.getLogger(talkative).setLevel(logging.WARNING)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(TERMINATED))
     try:
         from smec.cli import app
