@@ -40,9 +40,11 @@ for (const table of document.querySelectorAll("table.sortable")) {
   });
 }
 
-for (const box of document.querySelectorAll(".scroll")) {
+for (const box of document.querySelectorAll(".scroll, figure.wide")) {
+  if (box.scrollWidth <= box.clientWidth && box.scrollHeight <= box.clientHeight) continue;
+  // The keyboard scrolls what it can reach.
   box.tabIndex = 0;
-  box.setAttribute("role", "region");
+  if (box.tagName !== "FIGURE") box.setAttribute("role", "region");
   const name = box.querySelector("caption") ?? box.closest("section").querySelector("h2, h3");
-  box.setAttribute("aria-label", name.firstChild.textContent);
+  box.setAttribute("aria-label", name.textContent.trim());
 }

@@ -222,6 +222,36 @@ def test_the_text_tells_the_numbers_of_the_tables(material):
     assert all(name.replace("_", " ") in text for name in LEVELS)
 
 
+@pytest.mark.parametrize(
+    ("wins", "confirmed", "told"),
+    [
+        ((True, True, True), (True, True, True), "best mean at every size; the test confirms all of these leads"),
+        ((True, True, True), (True, False, False), "the test confirms that at 8 dimensions only"),
+        ((True, True, True), (False, False, False), "the test confirms that at none of them"),
+        (
+            (True, False, True),
+            (True, True, False),
+            "best mean at 8 and 2 dimensions. It is behind at 4 (OTHER, -0.050, confirmed).",
+        ),
+        (
+            (False, False, False),
+            (False, False, False),
+            "is behind the best of the others at every size: 8 (OTHER, -0.050)",
+        ),
+    ],
+)
+def test_words_follow_from_the_numbers(own, wins, confirmed, told):
+    results, spec = own
+    frame = by_hand()
+    for place, (win, sure) in enumerate(zip(wins, confirmed, strict=True), start=1):
+        difference = 0.05 if win else -0.05
+        frame.loc[place, ["difference", "significant"]] = [difference, sure]
+    frame.to_csv(results / f"tables/{VIEW}.csv", index=False)
+    methods = {"truncation": {}, "mine": {"method": "smec"}, "other": {"method": "pca"}}
+    text = " ".join(text_of(results, spec, methods=methods).replace("\N{MINUS SIGN}", "-").split())
+    assert told in text
+
+
 def test_equal_results_give_equal_bytes(material, tmp_path, monkeypatch):
     results, spec = material
     monkeypatch.chdir(results)
@@ -259,6 +289,11 @@ def test_methods_are_told_with_what_is_set_for_them():
     cells = described(CONFIGURATION, {"smec": "smec", "smec,alpha=0": "smec, alpha=0"})
     assert [line[0] for line in cells.rows] == ["smec", "smec, alpha=0"]
     assert cells.rows[1][3] == "``epochs: 2``, ``alpha: 0``" and cells.rows[1][2] == "yes"
+
+
+def test_a_run_that_the_configuration_does_not_name_is_told():
+    with pytest.raises(SmecError, match=r"'smek', which the configuration does not name.*Did you mean 'smec'"):
+        described(CONFIGURATION, {"smek": "smek"})
 
 
 def test_many_datasets_are_folded_and_their_average_is_not(own):
