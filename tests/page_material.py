@@ -21,6 +21,7 @@ LEVELS = {
 }
 SEEDED = [name for name in LEVELS if name not in ("truncation", "pca")]
 VIEW = "equal_cost"
+TITLE = "Quality over size, every learned method with the same total number of training steps on each of the sets"
 STUDY = {
     "kind": "comparison",
     "title": "Ablation: each part added to parallel training",
@@ -34,7 +35,7 @@ CONFIGURATION = {
     "experiments": [{"dataset": name, "backbone": "minilm", "sizes": list(SIZES)} for name in ("docs", "facts")],
     "methods": {name: {"epochs": 2} if name == "smec" else {} for name in LEVELS},
     "seeds": [0, 1],
-    "views": {VIEW: {"title": "Quality over size at equal cost", "methods": list(LEVELS), "tested": "smec_plus"}},
+    "views": {VIEW: {"title": TITLE, "methods": list(LEVELS), "tested": "smec_plus"}},
     "studies": {"ablation": STUDY},
 }
 
