@@ -45,7 +45,9 @@ class BatchSampler:
         self.generator = torch.Generator().manual_seed(seed)
         self._queries = torch.from_numpy(data.queries).to(device)
         self._documents = torch.from_numpy(data.documents).to(device)
-        self._offsets = torch.from_numpy(data.positives.offsets)
+        judged = data.positives
+        self._starts, self._stops = torch.from_numpy(judged.starts), torch.from_numpy(judged.stops)
+        self._counts, self._own = torch.from_numpy(judged.counts), torch.from_numpy(judged.own_places)
         self._positive_rows = torch.from_numpy(data.positives.corpus_rows)
         self._grades = torch.from_numpy(data.positives.relevance)
         pool = max(options.hard_negatives, options.negative_pool)
@@ -65,14 +67,14 @@ class BatchSampler:
             yield self._batch(queries)
 
     def _batch(self, queries: Tensor) -> Batch:
-        starts = self._offsets[queries]
-        counts = self._offsets[queries + 1] - starts
+        starts, counts = self._starts[queries], self._counts[queries]
         drawn = (torch.rand(len(queries), generator=self.generator) * counts).long().clamp_max(counts - 1)
-        positives = self._positive_rows[starts + drawn]
+        places = starts + drawn
+        positives = self._positive_rows[places + (places >= self._own[queries])]
         negatives = self._draw_hard_negatives(queries)
         others = torch.randint(len(self._place), (self._random_negatives,), generator=self.generator)
         rows = torch.unique(torch.cat([positives, negatives[negatives >= 0], others]))
-        relevance = self._relevance(starts, counts, rows)
+        relevance = self._relevance(queries, rows)
         if self._excluded is not None:
             self._ignore(relevance, rows, self._excluded[queries])
         if self._own_negatives_only:
@@ -93,15 +95,17 @@ class BatchSampler:
             pool = pool.gather(1, drawn)
         return pool.flatten()
 
-    def _relevance(self, starts: Tensor, counts: Tensor, rows: Tensor) -> Tensor:
-        """Return the grades (B, U) of the queries whose judgements are at `starts` + `counts` for documents `rows`."""
+    def _relevance(self, queries: Tensor, rows: Tensor) -> Tensor:
+        """Return the grades (B, U) of documents `rows` for `queries`."""
         self._place[rows] = torch.arange(len(rows))
-        owner = torch.repeat_interleave(torch.arange(len(counts)), counts)
-        first = torch.cumsum(counts, 0) - counts
+        starts = self._starts[queries]
+        lengths = self._stops[queries] - starts
+        owner = torch.repeat_interleave(torch.arange(len(queries)), lengths)
+        first = torch.cumsum(lengths, 0) - lengths
         judgement = torch.arange(len(owner)) - first[owner] + starts[owner]
         place = self._place[self._positive_rows[judgement]]
-        present = place >= 0
-        relevance = torch.zeros(len(counts), len(rows))
+        present = (place >= 0) & (judgement != self._own[queries][owner])
+        relevance = torch.zeros(len(queries), len(rows))
         relevance[owner[present], place[present]] = self._grades[judgement[present]]
         self._place[rows] = -1
         return relevance

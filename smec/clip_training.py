@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from smec.backbones.base import unit_rows
-from smec.clip_options import ClipTraining
+from smec.backbones.clip_options import ClipTraining
 from smec.datasets import reading
 from smec.errors import SmecError
 from smec.image_batches import default_workers, image_batches
@@ -80,7 +80,9 @@ def load_pairs(folder: Path, model: Any) -> CaptionedImages:
     return CaptionedImages(
         images=torch.cat(list(batches)),
         tokens=tokenizer(reading.texts(folder, "queries")),
-        captions={split: reading.judgements(folder, split).positives() for split in ("train", "validation", "test")},
+        captions={
+            split: reading.judgements(folder, split).positives().expanded() for split in ("train", "validation", "test")
+        },
     )
 
 

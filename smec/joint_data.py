@@ -24,24 +24,13 @@ def join(parts: Sequence[TrainingData]) -> TrainingData:
     return TrainingData(
         queries=np.concatenate([part.queries for part in parts]),
         documents=np.concatenate([part.documents for part in parts]),
-        positives=_joined([part.positives for part in parts], starts),
+        positives=Judgements.joined([part.positives for part in parts], starts.tolist()),
         hard_negatives=_stacked([part.hard_negatives for part in parts], starts),
         validation_queries=np.concatenate([part.validation_queries for part in parts]),
-        validation=_joined([part.validation for part in parts], starts),
+        validation=Judgements.joined([part.validation for part in parts], starts.tolist()),
         validation_negatives=_stacked([part.validation_negatives for part in parts], starts),
         excluded=_excluded([(part.excluded, len(part.queries)) for part in parts], starts),
         validation_excluded=_excluded([(p.validation_excluded, len(p.validation_queries)) for p in parts], starts),
-    )
-
-
-def _joined(parts: Sequence[Judgements], starts: NDArray[np.int64]) -> Judgements:
-    ends = np.cumsum([0, *(part.offsets[-1] for part in parts)])
-    count = sum(len(part) for part in parts)
-    return Judgements(
-        query_rows=np.arange(count, dtype=np.int64),
-        offsets=np.concatenate([[0], *(part.offsets[1:] + end for part, end in zip(parts, ends, strict=False))]),
-        corpus_rows=np.concatenate([part.corpus_rows + start for part, start in zip(parts, starts, strict=True)]),
-        relevance=np.concatenate([part.relevance for part in parts]),
     )
 
 

@@ -13,6 +13,7 @@ queries are not evaluated; `evaluable` takes them out, `per_query` refuses them.
 
 import itertools
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,19 +26,13 @@ DEPTH = 100
 """Documents per query that the metrics look at."""
 RECIPROCAL_RANK_DEPTH = 10
 RELEVANT = 1
+PAIRS_AT_ONCE = 2_000_000
+"""Judged pairs that are handed to trec_eval at once."""
 
 
 def evaluable(judgements: Judgements) -> Judgements:
     """Return the judgements, of every grade, of the queries that have a relevant document."""
-    keep = _relevant_counts(judgements) > 0
-    owner = np.repeat(np.arange(len(judgements)), np.diff(judgements.offsets))
-    kept = keep[owner]
-    return Judgements(
-        query_rows=judgements.query_rows[keep],
-        offsets=np.concatenate(([0], np.cumsum(np.diff(judgements.offsets)[keep]))).astype(np.int64),
-        corpus_rows=judgements.corpus_rows[kept],
-        relevance=judgements.relevance[kept],
-    )
+    return judgements.select(np.flatnonzero(_relevant_counts(judgements) > 0))
 
 
 def per_query(judgements: Judgements, ranked_rows: NDArray[np.int64]) -> dict[str, NDArray[np.float64]]:
@@ -58,9 +53,19 @@ def per_query(judgements: Judgements, ranked_rows: NDArray[np.int64]) -> dict[st
     _check(judgements, ranked_rows)
     from pytrec_eval import RelevanceEvaluator
 
+    parts: list[dict[str, NDArray[np.float64]]] = []
+    first = 0
+    # trec_eval is given every judged pair as text: where judgements are by class, a part of the queries at a time.
+    for block in judgements.blocks(PAIRS_AT_ONCE):
+        parts.append(_of_block(block, ranked_rows[first : first + len(block)], RelevanceEvaluator))
+        first += len(block)
+    return {name: np.concatenate([part[name] for part in parts]) for name in METRICS}
+
+
+def _of_block(judgements: Judgements, ranked_rows: NDArray[np.int64], evaluator: Any) -> dict[str, NDArray[np.float64]]:
     relevance = _relevance(judgements)
-    whole = RelevanceEvaluator(relevance, {"ndcg_cut.10", f"recall.{DEPTH}"}).evaluate(_run(ranked_rows[:, :DEPTH]))
-    first = RelevanceEvaluator(relevance, {"recip_rank"}).evaluate(_run(ranked_rows[:, :RECIPROCAL_RANK_DEPTH]))
+    whole = evaluator(relevance, {"ndcg_cut.10", f"recall.{DEPTH}"}).evaluate(_run(ranked_rows[:, :DEPTH]))
+    first = evaluator(relevance, {"recip_rank"}).evaluate(_run(ranked_rows[:, :RECIPROCAL_RANK_DEPTH]))
     return {
         "ndcg@10": _column(whole, "ndcg_cut_10", len(judgements)),
         f"recall@{DEPTH}": _column(whole, f"recall_{DEPTH}", len(judgements)),
@@ -70,7 +75,11 @@ def per_query(judgements: Judgements, ranked_rows: NDArray[np.int64]) -> dict[st
 
 def _relevant_counts(judgements: Judgements) -> NDArray[np.int64]:
     passed = np.concatenate(([0], np.cumsum(judgements.relevance >= RELEVANT)))
-    counts: NDArray[np.int64] = passed[judgements.offsets[1:]] - passed[judgements.offsets[:-1]]
+    counts: NDArray[np.int64] = passed[judgements.stops] - passed[judgements.starts]
+    if judgements.own is None:
+        return counts
+    own = judgements.own_places
+    counts -= passed[np.minimum(own + 1, len(passed) - 1)] - passed[own]
     return counts
 
 

@@ -8,7 +8,7 @@ from torch import Tensor
 from smec.batches import Batch
 from smec.cosines import Level, cosines, level_cosines
 from smec.losses import SUPERVISED_LOSSES, distillation_loss, similarity_loss
-from smec.memory import SelectiveMemory
+from smec.memory import SelectiveMemory, hide_own_side
 from smec.options import SimilarityOptions, SupervisedOptions
 
 
@@ -77,11 +77,14 @@ class MatryoshkaObjective:
         """
         frozen = torch.cat([batch.queries, batch.documents[batch.positive]])
         outputs = torch.cat([queries, documents[batch.positive]])
+        sides = torch.zeros(len(frozen), dtype=torch.int8, device=frozen.device)
+        sides[len(queries) :] = 1
+        apart = sides if self.options.memory_sides == "other" else None
         if self.memory is None:
-            retrieved, place, cosine = _within(frozen, self.options.neighbours)
+            retrieved, place, cosine = _within(frozen, self.options.neighbours, apart)
         else:
-            retrieved, place, cosine = self.memory.nearest(frozen, self.options.neighbours)
-            self.memory.enqueue(frozen)
+            retrieved, place, cosine = self.memory.nearest(frozen, self.options.neighbours, apart)
+            self.memory.enqueue(frozen, sides)
         if place.shape[1] == 0:
             return outputs.new_zeros(())
         compressed = level_cosines(outputs, retrieved @ weight.T, levels, place)
@@ -94,8 +97,10 @@ class MatryoshkaObjective:
         return torch.stack([distillation_loss(taught, level, temperature) for level in scores]).sum()
 
 
-def _within(frozen: Tensor, neighbours: int) -> tuple[Tensor, Tensor, Tensor]:
+def _within(frozen: Tensor, neighbours: int, sides: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:
     """Neighbours of each row among the other rows, in the form of `SelectiveMemory.nearest`."""
     scores = (frozen @ frozen.T).fill_diagonal_(-torch.inf)
+    if sides is not None:
+        neighbours = hide_own_side(scores, sides, sides, neighbours)
     cosine, place = scores.topk(min(neighbours, len(frozen) - 1), dim=1)
     return frozen, place, cosine

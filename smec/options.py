@@ -63,6 +63,12 @@ class SimilarityOptions(SupervisedOptions):
     alpha: float = Field(0.1, ge=0, description="Weight of L_unsup; 0 switches it off.")
     memory_size: int = Field(5000, ge=0, description="Frozen vectors that S-XBM holds; 0: the batch itself serves.")
     neighbours: int = Field(10, ge=1, description="Nearest neighbours taken from the memory for each vector.")
+    memory_sides: Literal["both", "other"] = Field(
+        "both",
+        description="Whose neighbours S-XBM compares: `both`: those among queries and documents alike; `other`: those "
+        "of a query among documents and those of a document among queries, which is what is searched where one side "
+        "holds text and the other images.",
+    )
     distillation: float = Field(
         0.0, ge=0, description="Weight of the divergence from the similarities of a larger, already trained size."
     )

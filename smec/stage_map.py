@@ -89,7 +89,7 @@ def evidence(data: TrainingData, rows: NDArray[np.float32]) -> Evidence:
     """Outputs of the queries, of the documents, and of each query's first relevant document and hardest negative."""
     mined = data.hard_negatives[:, 0] if data.hard_negatives.shape[1] else np.full(len(data.queries), -1)
     usable = mined >= 0
-    relevant = data.positives.corpus_rows[data.positives.offsets[:-1]]
+    relevant = data.positives.first()
     return (
         normalized(data.queries[usable] @ rows.T),
         normalized(data.documents @ rows.T),

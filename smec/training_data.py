@@ -70,7 +70,7 @@ class TrainingData:
         return replace(
             self,
             queries=np.concatenate([self.queries, self.validation_queries]),
-            positives=_joined(self.positives, self.validation),
+            positives=Judgements.joined([self.positives, self.validation], [0, 0]),
             hard_negatives=np.concatenate([self.hard_negatives, self.validation_negatives]),
             excluded=_concatenated(self.excluded, self.validation_excluded),
         )
@@ -156,21 +156,12 @@ def _with_sample(needed: NDArray[np.int64], total: int, limit: int, seed: int) -
 
 
 def _reindexed(judgements: Judgements, position: NDArray[np.int64]) -> Judgements:
-    return Judgements(
+    own = judgements.own
+    return replace(
+        judgements,
         query_rows=np.arange(len(judgements), dtype=np.int64),
-        offsets=judgements.offsets,
         corpus_rows=position[judgements.corpus_rows],
-        relevance=judgements.relevance,
-    )
-
-
-def _joined(first: Judgements, second: Judgements) -> Judgements:
-    count = len(first) + len(second)
-    return Judgements(
-        query_rows=np.arange(count, dtype=np.int64),
-        offsets=np.concatenate([first.offsets, second.offsets[1:] + first.offsets[-1]]),
-        corpus_rows=np.concatenate([first.corpus_rows, second.corpus_rows]),
-        relevance=np.concatenate([first.relevance, second.relevance]),
+        own=None if own is None else np.where(own >= 0, position[own], -1),
     )
 
 

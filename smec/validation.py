@@ -18,6 +18,8 @@ from smec.training_data import TrainingData
 
 CUTOFF = 10
 QUERY_BLOCK = 512
+PAIRS_AT_ONCE = 2_000_000
+"""Judged pairs that are written out at once."""
 
 
 class ValidationSet:
@@ -27,7 +29,7 @@ class ValidationSet:
         """Move queries and documents to `device`."""
         self.queries = torch.from_numpy(data.validation_queries).to(device)
         self.documents = torch.from_numpy(data.documents).to(device)
-        self._judged = _JudgedPairs(data.validation, len(data.documents))
+        self._judged = _JudgedPairs(data.validation)
         excluded = data.validation_excluded
         self._excluded = None if excluded is None else torch.from_numpy(excluded).to(device)
 
@@ -76,25 +78,27 @@ def hide(table: Tensor, columns: Tensor, value: float) -> None:
 
 
 class _JudgedPairs:
-    """Grades looked up by (query, document), and the best DCG that each query allows."""
+    """Grades of (query, document), and the best DCG that each query allows."""
 
-    def __init__(self, judgements: Judgements, documents: int) -> None:
-        owner = np.repeat(np.arange(len(judgements)), np.diff(judgements.offsets))
-        self._documents = documents
-        self._keys = owner * documents + judgements.corpus_rows
-        self._grades = judgements.relevance.astype(np.float64)
-        best_first = np.lexsort((-self._grades, owner))
-        rank = np.arange(len(owner)) - judgements.offsets[owner]
-        gains = np.where(rank < CUTOFF, self._grades[best_first] * discount(rank), 0.0)
-        self._ideal = np.bincount(owner, weights=gains, minlength=len(judgements))
+    def __init__(self, judgements: Judgements) -> None:
+        self._judgements = judgements
+        self._ideal = np.concatenate([_ideal(block) for block in judgements.blocks(PAIRS_AT_ONCE)])
 
     def ndcg(self, ranked: NDArray[np.int64]) -> NDArray[np.float64]:
         """Return nDCG of the documents `ranked`, int64 (v, k), best first."""
-        keys = np.arange(len(ranked))[:, None] * self._documents + ranked
-        place = np.minimum(np.searchsorted(self._keys, keys), len(self._keys) - 1)
-        grades = np.where(self._keys[place] == keys, self._grades[place], 0.0)
-        gained: NDArray[np.float64] = (grades * discount(np.arange(ranked.shape[1]))).sum(axis=1)
-        return gained / np.maximum(self._ideal, np.finfo(np.float64).tiny)
+        grades = self._judgements.grades_of(ranked).astype(np.float64)
+        gained = (grades * discount(np.arange(ranked.shape[1]))).sum(axis=1)
+        best: NDArray[np.float64] = np.maximum(self._ideal, np.finfo(np.float64).tiny)
+        return np.asarray(gained / best)
+
+
+def _ideal(judgements: Judgements) -> NDArray[np.float64]:
+    owner = np.repeat(np.arange(len(judgements)), judgements.counts)
+    grades = judgements.relevance.astype(np.float64)
+    best_first = np.lexsort((-grades, owner))
+    rank = np.arange(len(owner)) - judgements.starts[owner]
+    gains = np.where(rank < CUTOFF, grades[best_first] * discount(rank), 0.0)
+    return np.asarray(np.bincount(owner, weights=gains, minlength=len(judgements)), dtype=np.float64)
 
 
 def discount(rank: NDArray[np.integer]) -> NDArray[np.float64]:

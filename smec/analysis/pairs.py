@@ -42,7 +42,8 @@ def sample_pairs(relevant: Judgements, neighbours: Rows, most: int, seed: int = 
     Returns:
         Distinct pairs, query by query.
     """
-    owners = np.repeat(np.arange(len(relevant)), np.diff(relevant.offsets))
+    relevant = relevant.expanded()
+    owners = np.repeat(np.arange(len(relevant)), relevant.counts)
     found, column = np.nonzero(neighbours >= 0)
     queries = np.concatenate([owners, found])
     documents = np.concatenate([relevant.corpus_rows, neighbours[found, column]])

@@ -2,12 +2,16 @@
 
     {folder}/corpus.parquet    id, and what a document is: see below
     {folder}/queries.parquet   id, and what a query is; the two may differ, as with captions and images
-    {folder}/qrels.parquet     query_id, corpus_id, relevance (int32)
+    {folder}/qrels.parquet     query_id, corpus_id, relevance (int32); or group, corpus_id, relevance: see below
     {folder}/split.parquet     query_id, split (train, validation or test)
     {folder}/manifest.json     kind, settings, counts, split rule, exclude_self, sha256 of the four files
 
 What a row is: `text`; or `file` (path below the folder that the manifest names under `images`) and `sha256` of that
 file; or `image` (a stored image file, such as a small PNG); or `source_row` (row of a file of vectors).
+
+Where relevance is by class, `qrels.parquet` has the documents of each group once, and `queries.parquet` has a further
+column `group`: what is judged for a group is judged for all its queries, but never a document with the query's own id.
+A class of thousands of images then takes thousands of lines, and not their square.
 
 Rows of corpus and queries ascend by id, so that a row number is also a rank by id.
 """
@@ -88,8 +92,8 @@ class Dataset:
         source: where it came from, for error messages.
         corpus: columns id (string) and text (large_string), or file and sha256 (string), or image (large_binary), or
             source_row (int64).
-        queries: the same columns, or another of these choices.
-        qrels: columns query_id (string), corpus_id (string), relevance (int32).
+        queries: the same columns, or another of these choices; and group (string) where `qrels` has it.
+        qrels: columns query_id (string), corpus_id (string), relevance (int32); or group (string) for query_id.
         split: the split of each judged query id.
         split_rule: one sentence that says how the splits were made.
         details: further entries of the manifest.
@@ -132,12 +136,12 @@ def write(dataset: Dataset, settings: DatasetSettings, folder: Path) -> None:
     checks(dataset)
     _check_splits(dataset, settings)
     (folder / "manifest.json").unlink(missing_ok=True)
-    judged = dataset.queries.filter(pc.is_in(dataset.queries["id"], value_set=_unique(dataset.qrels, "query_id")))
+    judged = _judged_queries(dataset)
     split = pa.table({"query_id": sorted(dataset.split), "split": [dataset.split[q] for q in sorted(dataset.split)]})
     tables = {
         "corpus": dataset.corpus.sort_by("id"),
         "queries": judged.sort_by("id"),
-        "qrels": dataset.qrels.sort_by([("query_id", "ascending"), ("corpus_id", "ascending")]),
+        "qrels": dataset.qrels.sort_by([(_asker(dataset), "ascending"), ("corpus_id", "ascending")]),
         "split": split,
     }
     for name, table in tables.items():
@@ -160,21 +164,23 @@ def checks(dataset: Dataset) -> None:
     """Raise `SmecError` for the first fault of ids or judgements (see `write`)."""
     for name, table in (("corpus", dataset.corpus), ("queries", dataset.queries)):
         _check_unique(table, f"{name} of {dataset.source}")
-    for column, table, what in (("query_id", dataset.queries, "query"), ("corpus_id", dataset.corpus, "document")):
-        unknown = pc.invert(pc.is_in(dataset.qrels[column], value_set=table["id"]))
-        if pc.any(unknown).as_py():
+    asker = _asker(dataset)
+    asked = dataset.queries["id" if asker == "query_id" else "group"]
+    for column, ids, what in ((asker, asked, "query"), ("corpus_id", dataset.corpus["id"], "document")):
+        unknown = pc.invert(pc.is_in(dataset.qrels[column], value_set=ids))
+        if pc.any(unknown).as_py() and column != "group":
             first = dataset.qrels.filter(unknown).slice(0, 1).to_pylist()[0]
             raise SmecError(
-                f"The judgements of {dataset.source} name the {what} {first[column]!r} (query {first['query_id']!r}, "
+                f"The judgements of {dataset.source} name the {what} {first[column]!r} (query {first[asker]!r}, "
                 f"document {first['corpus_id']!r}), which the set does not hold, and {pc.sum(unknown).as_py() - 1} "
                 "more are like it. Remove these lines or add what is missing."
             )
-    pairs = dataset.qrels.group_by(["query_id", "corpus_id"]).aggregate([([], "count_all")])
+    pairs = dataset.qrels.group_by([asker, "corpus_id"]).aggregate([([], "count_all")])
     twice = pairs.filter(pc.greater(pairs["count_all"], 1))
     if twice.num_rows:
         first = twice.slice(0, 1).to_pylist()[0]
         raise SmecError(
-            f"The judgements of {dataset.source} hold the pair of query {first['query_id']!r} and document "
+            f"The judgements of {dataset.source} hold the pair of query {first[asker]!r} and document "
             f"{first['corpus_id']!r} twice. Keep one of the two lines."
         )
 
@@ -203,8 +209,18 @@ def _check_unique(table: pa.Table, where: str) -> None:
         )
 
 
-def _unique(table: pa.Table, column: str) -> pa.Array:
-    return pc.unique(table[column])
+def _asker(dataset: Dataset) -> str:
+    """Return the column of the judgements that says whose they are: query_id or group."""
+    return "group" if "group" in dataset.qrels.column_names else "query_id"
+
+
+def _judged_queries(dataset: Dataset) -> pa.Table:
+    """Return the queries that have a judgement and, where judgements are by group, a split."""
+    asker = _asker(dataset)
+    if asker == "query_id":
+        return dataset.queries.filter(pc.is_in(dataset.queries["id"], value_set=pc.unique(dataset.qrels[asker])))
+    judged = dataset.queries.filter(pc.is_in(dataset.queries[asker], value_set=pc.unique(dataset.qrels[asker])))
+    return judged.filter(pc.is_in(judged["id"], value_set=pa.array(list(dataset.split), pa.string())))
 
 
 def _counts(dataset: Dataset, judged: pa.Table) -> dict[str, Any]:

@@ -4,6 +4,7 @@ Two images, or an image and a caption, are relevant to each other when they are 
 images with the same caption.
 """
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -11,11 +12,12 @@ from typing import Any, Literal
 
 import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 from pydantic import Field
 
 from smec.datasets.base import Dataset, DatasetSettings, text_table
 from smec.datasets.image_faults import FaultPolicy, Faults
-from smec.datasets.image_pairs import Rows, distinct, latest_split, related, split_of_groups, split_of_queries
+from smec.datasets.image_groups import distinct, latest_split, split_of_groups, split_of_queries
 from smec.datasets.images import file_table, inspect
 from smec.errors import SmecError
 from smec.modality import Modality
@@ -66,7 +68,7 @@ class Pictures:
     asks: Sequence[bool]
     answers: Sequence[bool]
 
-    def take(self, rows: Sequence[int] | Rows) -> "Pictures":
+    def take(self, rows: Sequence[int] | NDArray[np.int64]) -> "Pictures":
         """Return the images at `rows`, in that order."""
         return Pictures(**{name: [values[row] for row in rows] for name, values in vars(self).items()})
 
@@ -110,24 +112,18 @@ def paired(pictures: Pictures, table: pa.Table, source: str, settings: ImageSett
 
 def _same_class(pictures: Pictures, table: pa.Table, source: str, settings: ImageSettings, faults: Faults) -> Dataset:
     asking, answering = np.flatnonzero(pictures.asks), np.flatnonzero(pictures.answers)
-    asked, gallery = pictures.take(asking), pictures.take(answering)
-    query, document = related(asked.groups, gallery.groups)
-    other = asking[query] != answering[document]
-    query, document = query[other], document[other]
-    alone = np.setdiff1d(np.arange(len(asking)), query).tolist()
-    faults.add("alone", {asked.ids[i]: f"no other image of the class {asked.groups[i]!r} to find" for i in alone})
-    kept = asked.take(np.setdiff1d(np.arange(len(asking)), alone))
+    gallery, shown = pictures.take(answering), set(answering.tolist())
+    members = Counter(gallery.groups)
+    others = {row: members[pictures.groups[row]] - (row in shown) for row in asking.tolist()}
+    alone = [row for row, count in others.items() if not count]
+    faults.add("alone", {pictures.ids[r]: f"no other image of the class {pictures.groups[r]!r} to find" for r in alone})
+    kept = np.setdiff1d(asking, alone)
+    asked = pictures.take(kept)
     split, rule = split_of_queries(
-        kept.ids, kept.splits, kept.groups, settings.validation_fraction, settings.test_fraction
+        asked.ids, asked.splits, asked.groups, settings.validation_fraction, settings.test_fraction
     )
-    return Dataset(
-        source=source,
-        corpus=table.take(answering),
-        queries=table.take(asking).filter(pa.array([name in split for name in asked.ids])),
-        qrels=_judged(asked.ids, query, gallery.ids, document),
-        split=split,
-        split_rule=rule,
-    )
+    queries = _grouped(table.take(kept), asked.groups)
+    return Dataset(source, table.take(answering), queries, _judged(gallery.groups, gallery.ids), split, rule)
 
 
 def _captioned(pictures: Pictures, table: pa.Table, source: str, settings: ImageSettings, faults: Faults) -> Dataset:
@@ -136,22 +132,20 @@ def _captioned(pictures: Pictures, table: pa.Table, source: str, settings: Image
     silent = [row for row in shown.tolist() if not pictures.captions[row]]
     faults.add("without_caption", {pictures.ids[row]: "no caption" for row in silent})
     used = np.setdiff1d(shown, silent)
-    images, shown_table = pictures.take(used), table.take(used)
+    images, of_images = pictures.take(used), table.take(used)
     texts = distinct(images.groups, images.captions)
     text_ids, text_groups = list(texts), [group for group, _ in texts.values()]
     captions = text_table(text_ids, [caption for _, caption in texts.values()])
     of_group, rule = split_of_groups(images.groups, images.splits, settings.validation_fraction, settings.test_fraction)
     if to_image:
         split = {name: of_group[group] for name, group in zip(text_ids, text_groups, strict=True)}
-        query, document = related(text_groups, images.groups)
-        return Dataset(source, shown_table, captions, _judged(text_ids, query, images.ids, document), split, rule)
+        qrels = _judged(images.groups, images.ids)
+        return Dataset(source, of_images, _grouped(captions, text_groups), qrels, split, rule)
     kept = _of_their_groups_split(images)
     split = {images.ids[row]: of_group[images.groups[row]] for row in kept}
-    asked = images.take(kept)
-    query, document = related(asked.groups, text_groups)
-    qrels = _judged(asked.ids, query, text_ids, document)
+    queries = _grouped(of_images.take(kept), [images.groups[row] for row in kept])
     details: dict[str, Any] = {"queries_left_out_for_their_captions_split": len(images.ids) - len(kept)}
-    return Dataset(source, captions, shown_table.take(kept), qrels, split, rule, details)
+    return Dataset(source, captions, queries, _judged(text_groups, text_ids), split, rule, details)
 
 
 def _of_their_groups_split(images: Pictures) -> list[int]:
@@ -163,11 +157,17 @@ def _of_their_groups_split(images: Pictures) -> list[int]:
     return [row for row, (group, split) in enumerate(pairs) if latest[group] == split]
 
 
-def _judged(queries: Sequence[str], query: Rows, documents: Sequence[str], document: Rows) -> pa.Table:
+def _grouped(queries: pa.Table, groups: Sequence[str]) -> pa.Table:
+    return queries.append_column("group", pa.array(groups, pa.string()))
+
+
+def _judged(groups: Sequence[str], documents: Sequence[str]) -> pa.Table:
+    """Return each document as relevant to its group (see `smec.datasets.base`)."""
+    relevance = np.ones(len(documents), dtype=np.int32)
     return pa.table(
         {
-            "query_id": pa.array(queries, pa.string()).take(pa.array(query)),
-            "corpus_id": pa.array(documents, pa.string()).take(pa.array(document)),
-            "relevance": pa.array(np.ones(len(query), dtype=np.int32)),
+            "group": pa.array(groups, pa.string()),
+            "corpus_id": pa.array(documents, pa.string()),
+            "relevance": pa.array(relevance),
         }
     )

@@ -103,11 +103,12 @@ def judgements(folder: str | Path, split: str) -> Judgements:
         raise SmecError(f"The split {split!r} is unknown. {nearest_name(split, SPLITS)}")
     members = _members(_table(folder, "split"), split)
     qrels = _table(folder, "qrels")
+    corpus, queries = (_column(folder, role, "id", 0, None) for role in ROLES)
+    if "group" in qrels.column_names:
+        return _of_groups(folder, qrels, _rows(members, queries), corpus, queries)
     kept = qrels.filter(pc.is_in(qrels["query_id"], value_set=members))
     return Judgements.from_triples(
-        _rows(kept["query_id"], _column(folder, "queries", "id", 0, None)),
-        _rows(kept["corpus_id"], _column(folder, "corpus", "id", 0, None)),
-        _numbers(kept["relevance"]),
+        _rows(kept["query_id"], queries), _rows(kept["corpus_id"], corpus), _numbers(kept["relevance"])
     )
 
 
@@ -157,6 +158,22 @@ def _column(folder: str | Path, role: str, column: str, start: int, stop: int | 
             return file.schema_arrow.empty_table()[column]
         offset = int(ends[groups[0]]) - sizes[groups[0]]
         return file.read_row_groups(groups, columns=[column])[column].slice(first - offset, last - first)
+
+
+def _of_groups(
+    folder: str | Path, qrels: pa.Table, members: NDArray[np.int64], corpus: pa.ChunkedArray, queries: pa.ChunkedArray
+) -> Judgements:
+    rows = np.sort(members)
+    known = pc.unique(qrels["group"])
+    own = pc.fill_null(pc.index_in(queries.take(pa.array(rows)), value_set=corpus), -1)
+    return Judgements.from_groups(
+        query_rows=rows,
+        query_groups=_rows(_column(folder, "queries", "group", 0, None).take(pa.array(rows)), known),
+        own=_numbers(own).astype(np.int64),
+        groups=_rows(qrels["group"], known),
+        documents=_rows(qrels["corpus_id"], corpus),
+        relevance=_numbers(qrels["relevance"]),
+    )
 
 
 def _rows(values: pa.ChunkedArray, index: pa.ChunkedArray) -> NDArray[np.int64]:

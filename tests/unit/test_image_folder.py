@@ -47,7 +47,7 @@ def judged(folder):
     queries, corpus = reading.ids(folder, "queries"), reading.ids(folder, "corpus")
     found = {}
     for split in ("train", "validation", "test"):
-        judgements = reading.judgements(folder, split)
+        judgements = reading.judgements(folder, split).expanded()
         for place, row in enumerate(judgements.query_rows):
             start, stop = judgements.offsets[place : place + 2]
             found[queries[row]] = {corpus[i] for i in judgements.corpus_rows[start:stop]}

@@ -64,3 +64,32 @@ def test_reset_forgets():
 def test_a_memory_without_room_is_refused():
     with pytest.raises(ValueError, match="0 vectors"):
         SelectiveMemory(0, 4)
+
+
+def test_neighbours_of_the_other_side_only():
+    """Four stored vectors, the nearest of the asking one's own side: it is passed over."""
+    memory = SelectiveMemory(6, 2)
+    stored = torch.tensor([[1.0, 0.0], [0.9, 0.1], [0.8, 0.2], [0.0, 1.0]])
+    memory.enqueue(stored, torch.tensor([0, 1, 0, 1], dtype=torch.int8))
+    asked = torch.tensor([[1.0, 0.0], [1.0, 0.0]])
+    retrieved, place, cosine = memory.nearest(asked, 2, torch.tensor([0, 1], dtype=torch.int8))
+    assert retrieved[place[0]].equal(stored[[1, 3]]) and retrieved[place[1]].equal(stored[[0, 2]])
+    assert torch.allclose(cosine, torch.tensor([[0.9, 0.0], [1.0, 0.8]]))
+
+
+def test_no_more_neighbours_than_the_other_side_has():
+    memory = SelectiveMemory(6, 2)
+    memory.enqueue(torch.eye(2), torch.tensor([0, 1], dtype=torch.int8))
+    _, place, cosine = memory.nearest(torch.eye(2), 5, torch.tensor([0, 1], dtype=torch.int8))
+    assert place.shape == (2, 1) and torch.isfinite(cosine).all()
+    memory.reset()
+    memory.enqueue(torch.eye(2))
+    assert memory.nearest(torch.eye(2), 5, torch.tensor([0, 0], dtype=torch.int8))[1].shape == (2, 0)
+
+
+def test_sides_wrap_with_the_vectors():
+    memory = SelectiveMemory(5, 1)
+    for step in range(7):
+        memory.enqueue(torch.full((3, 1), float(step)), torch.full((3,), step % 2, dtype=torch.int8))
+        filled = int(memory.filled)
+        assert (memory.features[:filled, 0] % 2 == memory.sides[:filled]).all()

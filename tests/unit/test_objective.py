@@ -82,6 +82,27 @@ def test_a_memory_of_size_zero_compares_within_the_batch(planted_data):
     assert added == pytest.approx(expected, rel=1e-4)
 
 
+@pytest.mark.parametrize("size", [0, 100])
+def test_similarity_across_sides_by_hand(planted_data, size):
+    """Each query is compared with documents, each document with queries, and never a vector with its own side."""
+    chosen = options(alpha=1.0, memory_size=size, memory_sides="other")
+    objective = MatryoshkaObjective(chosen, 32, CPU)
+    first, batch = batches(planted_data, chosen, 2)
+    objective(first, WEIGHT, LEVELS)
+    served = batch if size == 0 else first
+    sides = [[each.queries, each.documents[each.positive]] for each in (batch, served)]
+    expected = 0.0
+    for m in LEVELS:
+        losses = []
+        for asking, stored in ((sides[0][0], sides[1][1]), (sides[0][1], sides[1][0])):
+            frozen, nearest = (asking @ stored.T).topk(5, dim=1)
+            compressed = cosines((asking @ WEIGHT.T)[:, :m], (stored @ WEIGHT.T)[:, :m]).gather(1, nearest)
+            losses.append(similarity_loss(frozen, compressed).item())
+        expected += sum(losses) / 2
+    added = objective(batch, WEIGHT, LEVELS).item() - supervised(batch, chosen)
+    assert added == pytest.approx(expected, rel=1e-4)
+
+
 def test_an_orthonormal_map_at_full_width_has_no_similarity_loss(planted_data):
     chosen = options(alpha=1.0, memory_size=0)
     rotation = torch.linalg.qr(torch.randn(32, 32, generator=torch.Generator().manual_seed(1)))[0]

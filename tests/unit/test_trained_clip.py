@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from smec import backbones, config, datasets
-from smec.clip_options import ClipTraining
+from smec.backbones.clip_options import ClipTraining
 from smec.embedding import embed
 from smec.errors import SmecError
 from smec.jobs import pretrain

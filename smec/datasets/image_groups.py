@@ -1,32 +1,11 @@
-"""Which rows belong together: pairs of equal group, and the split of each group."""
+"""Groups of images: their splits and their captions."""
 
 from collections.abc import Mapping, Sequence
-
-import numpy as np
-import pyarrow as pa
-from numpy.typing import NDArray
 
 from smec.datasets.splits import TEST, TRAIN, VALIDATION, complete_split, split_by_hash
 
 PRECEDENCE = (TRAIN, VALIDATION, TEST)
 """A group that is published in two splits is of the later one."""
-
-Rows = NDArray[np.int64]
-
-
-def related(left: Sequence[str], right: Sequence[str]) -> tuple[Rows, Rows]:
-    """Return all pairs of equal group, int64 (pairs,) each: rows of `left`, ascending, and rows of `right`.
-
-    Time and memory are those of the pairs that there are, never of all pairs.
-    """
-    codes = pa.array([*left, *right], pa.string()).dictionary_encode().indices.to_numpy(zero_copy_only=False)
-    wanted, held = codes[: len(left)], codes[len(left) :]
-    order = np.argsort(held, kind="stable")
-    starts = np.searchsorted(held[order], wanted, "left")
-    counts = np.searchsorted(held[order], wanted, "right") - starts
-    first = np.cumsum(counts) - counts
-    owner = np.repeat(np.arange(len(left)), counts)
-    return owner, order[np.arange(len(owner)) - first[owner] + starts[owner]]
 
 
 def split_of_queries(
