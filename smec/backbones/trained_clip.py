@@ -6,8 +6,8 @@ from typing import Any, Literal
 from pydantic import Field, model_validator
 
 from smec.backbones import open_clip, open_clip_files
-from smec.backbones.open_clip import OpenClipBackbone, OpenClipSettings
 from smec.backbones.clip_options import ClipTraining
+from smec.backbones.open_clip import OpenClipBackbone, OpenClipSettings
 from smec.errors import SmecError
 from smec.files import read_json
 
