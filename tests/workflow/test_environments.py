@@ -41,9 +41,10 @@ def outside(environment):
             ],
         ),
         ("cpu.yaml", [f"results/negatives/{BACKBONE}.safetensors"]),
+        ("cpu.yaml", ["results/report.html"]),
         ("gpu.yaml", [f"results/runs/{BACKBONE}/smec/seed0/dim24/compressor.safetensors"]),
     ],
-    ids=["report", "mine", "train"],
+    ids=["tables", "mine", "report", "train"],
 )
 def test_a_job_needs_no_more_than_its_environment(smoke, tmp_path, environment, targets):
     folder = tmp_path / "hidden"
