@@ -5,7 +5,7 @@ from smec.options import SmrlOptions
 
 
 class Smec(Method):
-    """The paper's recipe: stage by stage (SMRL), dimensions by ADS, neighbours by S-XBM; its values where it gives any."""
+    """The paper's recipe: stage by stage (SMRL), dimensions by ADS, neighbours by S-XBM; its values where it has any."""
 
     name = "smec"
     schedule = "chain"
