@@ -5,7 +5,7 @@ from smec.options import SmrlOptions
 
 
 class Smec(Method):
-    """The paper's recipe: stage by stage (SMRL), dimensions by ADS, neighbours by S-XBM; its values where it has any."""
+    """The paper's recipe: stage by stage (SMRL), dimensions by ADS, neighbours by S-XBM; with its values."""
 
     name = "smec"
     schedule = "chain"
