@@ -28,6 +28,7 @@ from smec.search import exact_topk
 LARGEST_SCALE = float(np.log(100))
 DECODED_AT_ONCE = 1024
 ENCODED_AT_ONCE = 512
+TIMES_TOLD = 8
 
 logger = logging.getLogger(__name__)
 
@@ -102,7 +103,8 @@ def train(model: Any, data: CaptionedImages, options: ClipTraining) -> list[floa
     )
     loss_of = open_clip.ClipLoss()
     model.train()
-    losses = []
+    losses: list[float] = []
+    told_every = max(1, options.steps // TIMES_TOLD)
     steps = progress(range(options.steps), "pretrain")
     for _, (images, tokens) in zip(steps, _batches(data, options), strict=False):
         loss = loss_of(
@@ -117,6 +119,8 @@ def train(model: Any, data: CaptionedImages, options: ClipTraining) -> list[floa
         with torch.no_grad():
             model.logit_scale.clamp_(0, LARGEST_SCALE)
         losses.append(float(loss.detach()))
+        if len(losses) % told_every == 0:
+            logger.info("step %d of %d: loss %.3f", len(losses), options.steps, losses[-1])
     model.eval()
     return losses
 
