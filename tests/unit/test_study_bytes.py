@@ -185,7 +185,7 @@ def test_the_smallest_that_keeps_enough_is_told():
     rendered = render(frame_of(CHOICES), settings_of())
     caption, numbers = rendered.caption, rendered.numbers
     assert (
-        "keep at least 99 % are those of smec with 8 dimensions, binary, rescored by its bits: 1 byte instead"
+        "keep at least 99 % are those of smec with 8 dimensions, binary, rescored by bits: 1 byte instead"
         in caption
     )
     assert "keep at least 100 % are those of pca with 8 dimensions, int8: 4 bytes instead of 32 (8 times" in caption

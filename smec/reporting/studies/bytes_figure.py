@@ -20,8 +20,8 @@ FORMATS = {
     "float16": ("float16", "s"),
     "int8": ("int8", "D"),
     "binary": ("binary", "v"),
-    "binary_bits": ("binary, rescored by its bits", "^"),
-    "binary_floats": ("binary, rescored by floats on disk", "P"),
+    "binary_bits": ("binary, rescored by bits", "^"),
+    "binary_floats": ("binary, rescored by floats", "P"),
 }
 """How a format is called, and its marker."""
 SHOWN = 0.5
@@ -66,7 +66,7 @@ def draw(frame: pd.DataFrame) -> "Figure":
     for unused in panels[len(blocks) :]:
         unused.remove()
     handles = _handles(frame, styles)
-    figure.legend(handles=handles, loc="outside lower center", ncols=legend_columns, handlelength=2.6)
+    figure.legend(handles=handles, loc="outside lower center", ncols=legend_columns, handlelength=2.2, columnspacing=1.0)
     return figure
 
 
