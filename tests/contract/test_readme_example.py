@@ -110,7 +110,8 @@ def test_there_is_an_overlay_for_each_way_to_bring_data():
         for key in ("datasets", "backbones")
         for settings in yaml.safe_load(block).get(key, {}).values()
     }
-    assert kinds == {"arrays", "beir_folder", "precomputed", "sentence_transformer"}
+    text = {"arrays", "beir", "beir_folder", "precomputed", "sentence_transformer"}
+    assert kinds == text | {"image_folder", "open_clip"}
 
 
 def test_the_verbs_and_flags_exist():

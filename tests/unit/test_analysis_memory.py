@@ -26,7 +26,7 @@ def test_equal_rows_get_equal_numbers():
 
 
 def test_buffer_bytes_by_hand():
-    assert buffer_bytes(SelectiveMemory(1000, 384)) == 1000 * 384 * 4 + 2 * 8
+    assert buffer_bytes(SelectiveMemory(1000, 384)) == 1000 * (384 * 4 + 1) + 2 * 8
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="the GPU's allocator rounds")
@@ -78,7 +78,7 @@ def test_a_step_learns_on_a_full_memory(planted_data, own, expected):
     assert amounts["step bytes"] > 0
     assert amounts.get("filled", 0) == expected
     if expected:
-        assert amounts["memory bytes"] == expected * 32 * 4 + 16
+        assert amounts["memory bytes"] == expected * (32 * 4 + 1) + 16
         assert amounts["search bytes"] >= len(data_rows(step._batches[-1])) * expected * 4  # the table of scores
         assert amounts["different vectors"] <= 144  # an epoch has no more
         assert 0 < amounts["useful neighbours"] <= options.neighbours

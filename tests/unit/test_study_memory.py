@@ -74,7 +74,7 @@ def test_cost_is_measured_of_each_memory(frame):
     assert row(frame, "0", "step seconds, ratio to 0")["value"] == 1
     assert row(frame, "1000", "forward seconds, ratio to 1000")["high"] == 1
     for size in (1000, 2000):
-        assert row(frame, str(size), "memory bytes")["value"] == size * 32 * 4 + 16
+        assert row(frame, str(size), "memory bytes")["value"] == size * (32 * 4 + 1) + 16
         assert row(frame, str(size), "filled")["value"] == size
         assert row(frame, str(size), "different vectors")["value"] == 144  # queries and documents of an epoch
     assert row(frame, "2000", "useful neighbours")["value"] < row(frame, "1000", "useful neighbours")["value"] < 10
@@ -110,7 +110,7 @@ def test_caption_and_numbers_say_what_was_measured(frame, tmp_path):
     assert "The 2,000 vectors of the largest memory are 144 different ones" in rendered.caption
     assert "Of the 10 neighbours of a vector" in rendered.caption
     assert rendered.numbers["docs.minilm.2000.gain_over_no_loss"] == pytest.approx(0.16)
-    assert rendered.numbers["docs.minilm.2000.memory_bytes"] == 2000 * 32 * 4 + 16
+    assert rendered.numbers["docs.minilm.2000.memory_bytes"] == 2000 * (32 * 4 + 1) + 16
 
 
 def test_figure_has_both_axes_and_the_papers_curve(frame, tmp_path):

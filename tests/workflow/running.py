@@ -31,9 +31,10 @@ def shipped(*overlays):
 
 
 def runs_of(configuration):
-    """The canonical names of all runs that views and studies show."""
+    """The canonical names of all runs that views show, and studies that read what a run leaves."""
     shown = [run for view in configuration.views.values() for run in view.methods]
-    shown += [run for study in configuration.studies.values() for run in studies.parse(study).runs()]
+    for study in map(studies.parse, configuration.studies.values()):
+        shown += study.runs() if set(study.reads) - {"data"} else ()
     return {configuration.canonical(run) for run in shown}
 
 
