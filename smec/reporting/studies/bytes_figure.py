@@ -66,7 +66,8 @@ def draw(frame: pd.DataFrame) -> "Figure":
     for unused in panels[len(blocks) :]:
         unused.remove()
     handles = _handles(frame, styles)
-    figure.legend(handles=handles, loc="outside lower center", ncols=legend_columns, handlelength=2.2, columnspacing=1.0)
+    packed = {"ncols": legend_columns, "handlelength": 2.2, "columnspacing": 1.0}
+    figure.legend(handles=handles, loc="outside lower center", **packed)
     return figure
 
 
