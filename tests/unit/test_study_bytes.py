@@ -184,10 +184,7 @@ def frame_of(cases):
 def test_the_smallest_that_keeps_enough_is_told():
     rendered = render(frame_of(CHOICES), settings_of())
     caption, numbers = rendered.caption, rendered.numbers
-    assert (
-        "keep at least 99 % are those of smec with 8 dimensions, binary, rescored by bits: 1 byte instead"
-        in caption
-    )
+    assert "keep at least 99 % are those of smec with 8 dimensions, binary, rescored by bits: 1 byte instead" in caption
     assert "keep at least 100 % are those of pca with 8 dimensions, int8: 4 bytes instead of 32 (8 times" in caption
     assert "99 % with their whole interval and 100 % with their whole interval are those of smec" in caption
     assert "among 6 settings" in caption
