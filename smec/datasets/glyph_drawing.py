@@ -22,14 +22,12 @@ if TYPE_CHECKING:
     from PIL.Image import Image
     from PIL.ImageFont import FreeTypeFont
 
-STYLES = {
-    "DejaVuSans": ("", "-Bold", "-Oblique", "-BoldOblique"),
-    "DejaVuSerif": ("", "-Bold", "-Italic", "-BoldItalic"),
-    "DejaVuSansMono": ("", "-Bold", "-Oblique", "-BoldOblique"),
-    "STIXGeneral": ("", "Bol", "Italic", "BolIta"),
-}
-FAMILIES = {family: tuple(f"{family}{style}" for style in styles) for family, styles in STYLES.items()}
-FONTS = tuple(font for fonts in FAMILIES.values() for font in fonts)
+FONTS = (
+    *(f"DejaVuSans{style}" for style in ("", "-Bold", "-Oblique", "-BoldOblique")),
+    *(f"DejaVuSerif{style}" for style in ("", "-Bold", "-Italic", "-BoldItalic")),
+    *(f"DejaVuSansMono{style}" for style in ("", "-Bold", "-Oblique", "-BoldOblique")),
+    *(f"STIXGeneral{style}" for style in ("", "Bol", "Italic", "BolIta")),
+)
 DRAWN = "LNPS"
 """Letters, numbers, punctuation and symbols: the first letters of Unicode's categories."""
 OVERSAMPLING = 3
@@ -96,33 +94,25 @@ def characters(min_fonts: int) -> tuple[Character, ...]:
     return tuple(found.values())
 
 
-def drawing(character: Character, number: int, seed: int, size: int, distortion: float = 1.0) -> bytes:
+def drawing(character: Character, number: int, seed: int, size: int) -> bytes:
     """Return one distorted drawing as a PNG file of `size` by `size` grey pixels, dark on light.
 
     Fonts take turns, so that the first drawings of a character are of different fonts. Rotation, scale, place,
     thickness, blur and noise are drawn anew for each.
-
-    Args:
-        character: what is drawn.
-        number: of the drawing.
-        seed: of all that is drawn at random.
-        size: pixels of a side.
-        distortion: share of the full rotation, scaling, shift, blur and noise, and of drawings of another thickness.
     """
     from PIL import Image, ImageFilter
 
     digest = hashlib.sha256(f"{seed} {character.code} {number}".encode()).digest()
     random = np.random.default_rng(int.from_bytes(digest[:8]))
     side = size * OVERSAMPLING
-    thickness = int(random.integers(THINNER, THICKER + 1)) * int(random.random() < distortion)
+    thickness = int(random.integers(THINNER, THICKER + 1))
     image = _plain(character.text, font_of(character, number, seed), side, stroke=max(0, thickness))
     if thickness == THINNER:
         # Half way: all of it would take the finest strokes away.
         image = Image.blend(image, image.filter(ImageFilter.MinFilter(3)), 0.5)
-    image = _moved(image, random, distortion)
-    image = image.filter(ImageFilter.GaussianBlur(distortion * random.uniform(0, MOST_BLUR)))
+    image = _moved(image, random).filter(ImageFilter.GaussianBlur(random.uniform(0, MOST_BLUR)))
     ink = np.asarray(image.reduce(OVERSAMPLING), dtype=np.float64) / 255
-    noisy = 1 - ink + random.normal(0, distortion * random.uniform(0, MOST_NOISE), ink.shape)
+    noisy = 1 - ink + random.normal(0, random.uniform(0, MOST_NOISE), ink.shape)
     pixels = np.clip(np.round(255 * noisy), 0, 255).astype(np.uint8)
     with io.BytesIO() as stream:
         Image.fromarray(pixels).save(stream, "PNG")
@@ -153,13 +143,13 @@ def _font(name: str, side: int) -> "FreeTypeFont":
     return ImageFont.truetype(font_folder() / f"{name}.ttf", EM * side, layout_engine=ImageFont.Layout.BASIC)
 
 
-def _moved(image: "Image", random: np.random.Generator, distortion: float) -> "Image":
+def _moved(image: "Image", random: np.random.Generator) -> "Image":
     """Rotate, scale and shift about the middle."""
     from PIL import Image
 
-    angle = distortion * np.deg2rad(random.uniform(-MOST_ROTATION, MOST_ROTATION))
-    scale = 1 + distortion * (random.uniform(*SCALES) - 1)
-    shift = distortion * random.uniform(-MOST_SHIFT, MOST_SHIFT, 2) * image.width
+    angle = np.deg2rad(random.uniform(-MOST_ROTATION, MOST_ROTATION))
+    scale = random.uniform(*SCALES)
+    shift = random.uniform(-MOST_SHIFT, MOST_SHIFT, 2) * image.width
     turn = np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]]) / scale
     middle = np.array([image.width, image.height]) / 2
     offset = middle - turn @ (middle + shift)

@@ -8,19 +8,18 @@ training the backbone itself.
 import importlib.metadata
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field
 
 from smec.datasets.base import Dataset
-from smec.datasets.glyph_drawing import FAMILIES, Character, characters, drawing, font_of
+from smec.datasets.glyph_drawing import Character, characters, drawing, font_of
 from smec.datasets.image_faults import Faults
 from smec.datasets.image_sets import ImageSettings, Pictures, paired
 from smec.datasets.images import stored_table
 from smec.datasets.splits import hashed_fraction
-from smec.errors import SmecError, nearest_name
+from smec.errors import SmecError
 
 SOURCE = "drawings of characters in matplotlib's fonts"
 
@@ -41,21 +40,8 @@ class GlyphsSettings(ImageSettings):
     queries_per_character: int = Field(default=3, ge=0, description="Drawings of each character that are queries.")
     documents_per_character: int = Field(default=5, ge=0, description="Drawings of each character that are found.")
     min_fonts: int = Field(default=6, ge=1, description="Fonts that must have a character.")
-    fonts: tuple[str, ...] = Field(
-        default=("DejaVuSans", "DejaVuSerif", "DejaVuSansMono", "STIXGeneral"),
-        description="Families that are drawn, each in its regular, bold and slanted forms.",
-    )
-    distortion: float = Field(default=1.0, ge=0, le=1, description="Share of the full distortion of a drawing.")
     image_size: int = Field(default=32, ge=8, description="Pixels of a side.")
     seed: int = Field(default=0, ge=0, description="Of the distortions and the order of the fonts.")
-
-    @field_validator("fonts")
-    @classmethod
-    def _are_families(cls, fonts: tuple[str, ...]) -> tuple[str, ...]:
-        for family in fonts:
-            if family not in FAMILIES:
-                raise ValueError(f"there is no font family {family!r}. {nearest_name(family, FAMILIES)}")
-        return fonts
 
 
 def load(settings: GlyphsSettings, folder: Path) -> Dataset:
@@ -73,8 +59,7 @@ def load(settings: GlyphsSettings, folder: Path) -> Dataset:
     numbered = [(character, number) for character in chosen for number in range(per_character)]
     fonts = [font_of(character, number, settings.seed) for character, number in numbered]
     ids = [f"{character.code}/{number:02d}" for character, number in numbered]
-    look = settings.seed, settings.image_size, settings.distortion
-    contents = [drawing(character, number, *look) for character, number in numbered]
+    contents = [drawing(character, number, settings.seed, settings.image_size) for character, number in numbered]
     pictures = Pictures(
         ids=ids,
         groups=[character.code for character, _ in numbered],
@@ -93,12 +78,8 @@ def load(settings: GlyphsSettings, folder: Path) -> Dataset:
 
 
 def select(known: Sequence[Character], settings: GlyphsSettings) -> list[Character]:
-    """Return the characters of the part, at most `max_characters`, by code point, each with the fonts that count."""
+    """Return the characters of the part, at most `max_characters`, by code point."""
     wanted = settings.part == "pretraining"
-    styles = {font for family in settings.fonts for font in FAMILIES[family]}
-    drawable = [replace(c, fonts=tuple(font for font in c.fonts if font in styles)) for c in known]
-    of_part = [
-        c for c in drawable if c.fonts and (hashed_fraction(f"part {c.name}") < settings.pretraining_share) == wanted
-    ]
+    of_part = [c for c in known if (hashed_fraction(f"part {c.name}") < settings.pretraining_share) == wanted]
     kept = sorted(of_part, key=lambda character: hashed_fraction(character.name))[: settings.max_characters]
     return sorted(kept, key=lambda character: character.text)

@@ -8,7 +8,7 @@ from PIL import Image
 
 from smec import datasets
 from smec.datasets import reading
-from smec.datasets.glyph_drawing import FAMILIES, FONTS, characters, drawing, font_of
+from smec.datasets.glyph_drawing import FONTS, characters, drawing, font_of
 from smec.datasets.glyphs import GlyphsSettings, select
 from smec.errors import SmecError
 from tests.unit.test_image_folder import judged, prepared
@@ -52,17 +52,6 @@ def test_fonts_take_turns(known):
     drawn = [font_of(letter, number, 0) for number in range(len(letter.fonts))]
     assert sorted(drawn) == sorted(letter.fonts) and set(letter.fonts) <= set(FONTS)
     assert font_of(letter, len(letter.fonts), 0) == drawn[0]
-
-
-def test_families_and_distortion_are_a_choice(known):
-    chosen = select(known, GlyphsSettings(fonts=("STIXGeneral",), max_characters=9999))
-    assert {font for character in chosen for font in character.fonts} == set(FAMILIES["STIXGeneral"])
-    letter = next(character for character in known if character.text == "g")
-    plain = [drawing(letter, number, 0, 32, distortion=0) for number in (0, len(letter.fonts))]
-    assert plain[0] == plain[1], "the same font, and nothing else differs"
-    assert drawing(letter, 0, 0, 32, distortion=0.5) not in (plain[0], drawing(letter, 0, 0, 32))
-    with pytest.raises(SmecError, match=r"no font family 'DejaVuSand'\. Did you mean 'DejaVuSans'"):
-        datasets.parse({"kind": "glyphs", "fonts": ["DejaVuSand"]})
 
 
 def test_the_parts_share_no_character(known):
