@@ -40,9 +40,11 @@ analyses: setup ## every ablation and analysis of config/analyses.yaml
 	snakemake --cores all analyses --quiet rules host reason
 	@$(BIN)/python -m smec summary results/tables/*.csv
 
-reproduce-smoke: setup ## every job of the paper's tables and figures, on small stand-ins
-	@echo "reproduce-smoke: snakemake --cores all reproduce_paper --config scale=smoke"
-	snakemake --cores all reproduce_paper --config scale=smoke --set-threads embed=1 --quiet rules host reason
+REPRODUCE ?= reproduce_paper
+reproduce-smoke: setup ## every job of the paper's tables and figures, on small stand-ins; REPRODUCE names some of them
+	@echo "reproduce-smoke: $(REPRODUCE)"
+	snakemake --cores all --configfile config/paper.yaml --config scale=smoke --set-threads embed=1 \
+	  --quiet rules host reason -- $(REPRODUCE)
 
 test: setup ## all tests
 	@echo "test: pytest"
