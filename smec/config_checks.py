@@ -89,11 +89,12 @@ def _check_sources(config: Config, dataset: str) -> None:
             "a share above 0; it is unused where the set has test judgements of its own."
         )
     for key, value in settings:
-        if isinstance(value, Path) and not value.exists():
-            raise SmecError(
-                f"datasets.{dataset}.{key} in the configuration names {value}, which does not exist. Correct the path "
-                "(it is relative to the folder where the workflow runs), or put the data there."
-            )
+        for path in value if isinstance(value, tuple) else (value,):
+            if isinstance(path, Path) and not path.exists():
+                raise SmecError(
+                    f"datasets.{dataset}.{key} in the configuration names {path}, which does not exist. Correct the "
+                    "path (it is relative to the folder where the workflow runs), or put the data there."
+                )
 
 
 def _check_model(config: Config, backbone: str) -> None:

@@ -6,6 +6,7 @@ import pytest
 import yaml
 
 from smec import config
+from smec.errors import SmecError
 from tests.stand_ins import lay_out
 
 ROOT = Path(__file__).parents[2]
@@ -25,3 +26,14 @@ def test_the_overlay_is_valid(name, tmp_path, monkeypatch):
     lay_out(tmp_path, values["datasets"])
     loaded = config.load(merged(yaml.safe_load((ROOT / "config" / "config.yaml").read_text()), values))
     assert [e.dataset for e in loaded.experiments] == [name] and loaded.studies == {}
+
+
+def test_a_missing_file_of_vectors_is_told(tmp_path, monkeypatch):
+    values = yaml.safe_load((ROOT / "config" / "emoji.yaml").read_text())
+    monkeypatch.chdir(tmp_path)
+    lay_out(tmp_path, values["datasets"])
+    Path(values["datasets"]["emoji"]["vectors"][1]).unlink()
+    with pytest.raises(
+        SmecError, match=r"datasets\.emoji\.vectors .* names .*mnv2_imagenet\.npy, which does not exist"
+    ):
+        config.load(merged(yaml.safe_load((ROOT / "config" / "config.yaml").read_text()), values))
