@@ -42,7 +42,8 @@ class LinearCompressor:
         biases: dict[int, NDArray[np.float32]] = {}
         for stage in stages:
             for size, name in stage.outputs.items():
-                weights[size] = np.asarray(stage.tensors[name][:size], dtype=np.float32)
+                # BLAS may round differently on another order of axes, and a file keeps one order only.
+                weights[size] = np.ascontiguousarray(stage.tensors[name][:size], dtype=np.float32)
                 bias = stage.tensors.get(f"{name}_bias")
                 biases[size] = np.zeros(size, np.float32) if bias is None else np.asarray(bias[:size], np.float32)
         return LinearCompressor(weights, biases)

@@ -54,7 +54,8 @@ def test_equals_the_compressor(fitted, vectors, tmp_path, rows, size):
     expected = LinearCompressor({size: weight}, {size: np.zeros(size, np.float32)}).transform(
         unit(np.load(source)), size
     )
-    np.testing.assert_allclose(found, expected, atol=1e-6)
+    # The rounding of a sum over the width, which unit length enlarges in the few rows that come out short.
+    np.testing.assert_allclose(found, expected, atol=1e-5)
 
 
 @pytest.mark.parametrize("block_rows", [1, 5000, 8192, 100_000])
