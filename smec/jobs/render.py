@@ -33,11 +33,12 @@ def run(spec: Mapping[str, Any], measured: Path, output: Path) -> None:
     with rc_context(style.PARAMETERS):
         rendered: Rendered = renderer.render(_read(measured), settings)
         save_figure(rendered.figure, output / "figures" / name)
-    write_display_tables(rendered.table, output / "tables" / name, settings.title, rendered.caption)
+    write_display_tables(rendered.table, output / "tables" / name, settings.title, rendered.full_caption)
     told = {
         "title": settings.title,
         "kind": settings.kind,
         "caption": rendered.caption,
+        "findings": list(rendered.findings),
         "numbers": dict(rendered.numbers),
     }
     write_json(output / "numbers" / f"{name}.json", told)

@@ -218,7 +218,9 @@ def test_the_text_tells_the_numbers_of_the_tables(material):
         ]
         assert f"{last['mean']:.3f}" in text
     assert "It is behind at\n8 (smec, " in text, "what is lost is said"
-    assert json.loads((results / "numbers/ablation.json").read_text())["caption"] in text.replace("\\", "")
+    told, plain = json.loads((results / "numbers/ablation.json").read_text()), text.replace("\\", "")
+    assert told["caption"] in plain and " ".join(told["findings"]) in plain
+    assert f"- **{told['title']}.** {told['findings'][0]}\n" in plain, "in short"
     assert all(name.replace("_", " ") in text for name in LEVELS)
 
 

@@ -151,9 +151,9 @@ def test_what_a_reader_sees(measured):
     assert table["kept by"].tolist()[10] == "random, trained with"
     ads, cut = (row["16 of 32"] for row in table.iloc[-2:].to_dict("records"))
     assert (ads, cut) == tuple(f"{rate} (1536)" for rate in ACHIEVEMENT_RATE[1536])
-    assert "168 pairs of 24 validation queries" in rendered.caption and "2 seeds" in rendered.caption
-    assert "ads, frozen vectors (docs): ADS is" in rendered.caption
-    assert "drawn, trained map (docs): random, trained with, achieves" in rendered.caption
+    assert "168 pairs of 24 validation queries" in rendered.full_caption and "2 seeds" in rendered.caption
+    assert "ads, frozen vectors (docs): ADS is" in rendered.full_caption
+    assert "drawn, trained map (docs): random, trained with, achieves" in rendered.full_caption
     assert rendered.numbers["docs.minilm.ads.frozen.own_ads.16"] == own["mean"]
     panels = rendered.figure.get_axes()
     assert [panel.get_title() for panel in panels] == ["ads", "drawn"] * 2
@@ -171,8 +171,8 @@ def test_the_verdict_goes_by_the_intervals(measured):
     frame.loc[cut, ["low", "mean", "high"]] = [0.4, 0.5, 0.6]
     frame.loc[frame["selection"] == "variance", "mean"] = 0.95
     told = "ADS is above truncation at 16 and 8 by their intervals, with 85.0 against 50.0 % at 16; the best rule"
-    assert f"{told} there is variance with 95.0." in render(frame, settings).caption
+    assert f"{told} there is variance with 95.0." in render(frame, settings).full_caption
     frame.loc[ours & (frame["size"] == 8), ["low", "high"]] = [0.1, 0.2]
-    assert "above truncation at 16 and below truncation at 8" in render(frame, settings).caption
+    assert "above truncation at 16 and below truncation at 8" in render(frame, settings).full_caption
     frame.loc[ours, ["low", "high"]] = [0.5, 0.7]
-    assert "level with truncation" in render(frame, settings).caption
+    assert "level with truncation" in render(frame, settings).full_caption

@@ -183,7 +183,7 @@ def frame_of(cases):
 
 def test_the_smallest_that_keeps_enough_is_told():
     rendered = render(frame_of(CHOICES), settings_of())
-    caption, numbers = rendered.caption, rendered.numbers
+    caption, numbers = rendered.full_caption, rendered.numbers
     assert "keep at least 99 % are those of smec with 8 dimensions, binary, rescored by bits: 1 byte instead" in caption
     assert "keep at least 100 % are those of pca with 8 dimensions, int8: 4 bytes instead of 32 (8 times" in caption
     assert "99 % with their whole interval and 100 % with their whole interval are those of smec" in caption
@@ -196,8 +196,10 @@ def test_the_smallest_that_keeps_enough_is_told():
 
 def test_when_nothing_keeps_enough_that_is_told():
     rendered = render(frame_of(FULL | {("pca", "binary"): (1, 0, 0.6, 0.5)}), settings_of())
-    assert "keep at least 99 %, 99 % with their whole interval, 100 % and 100 % with their whole" in rendered.caption
-    assert "interval are none" in rendered.caption
+    assert (
+        "keep at least 99 %, 99 % with their whole interval, 100 % and 100 % with their whole" in rendered.full_caption
+    )
+    assert "interval are none" in rendered.full_caption
     assert not [name for name in rendered.numbers if "keeps" in name]
 
 
@@ -225,5 +227,5 @@ def test_several_datasets_get_a_panel_each(frame):
     both = pd.concat([frame, frame.assign(dataset="other")])
     rendered = render(both, settings_of())
     assert [panel.get_title() for panel in rendered.figure.axes] == ["toy", "other"]
-    assert "other: The smallest" in rendered.caption
+    assert "other: The smallest" in rendered.full_caption
     assert rendered.table["dataset"].tolist().count("toy") == len(frame)

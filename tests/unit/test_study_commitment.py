@@ -105,7 +105,7 @@ def test_what_a_reader_sees(measured):
     assert rendered.table.loc["T = 50"].tolist()[:3] == ["0.99", "20.0 %", "1 of 2 seeds"]
     assert rendered.table.loc["T = 50", "difference"].endswith("‡")
     assert rendered.table.loc["T = 1 to 0.1"].tolist()[:3] == ["0.10", "2.0 %", "0 of 2 seeds"]
-    caption = rendered.caption
+    caption = rendered.full_caption
     assert "stage of 8 dimensions" in caption and "12 test queries, mean over 2 seeds" in caption
     assert "Warned of: T = 50; not warned of: T = 1 to 0.1; the lowest is T = 50" in caption
     assert rendered.numbers["docs.minilm.50_to_50.detected"] == 0.5
@@ -122,7 +122,7 @@ def test_alone_the_baseline_is_shown_without_a_difference(measured):
     frame, settings = measured(schedules=(COLD,))
     rendered = render(frame, settings)
     assert rendered.table["difference"].tolist() == [""]
-    assert "not warned of: T = 1 to 0.1 (docs)." in rendered.caption
+    assert "not warned of: T = 1 to 0.1 (docs)." in rendered.full_caption
 
 
 @pytest.mark.parametrize(("temperature", "warned"), [(0.01, False), (50.0, True)])

@@ -95,7 +95,7 @@ def test_a_published_average_stands_beside_our_average(frame_of):
     frame, settings = frame_of({"docs": SCORES, "papers": SCORES}, **changes)
     assert frame.loc[frame["dataset"] != "average", "paper"].isna().all()
     assert found(frame, "Matryoshka-Adaptor", 8, "average")["paper_difference"] == pytest.approx(0.172)
-    caption = render(frame, settings).caption
+    caption = render(frame, settings).full_caption
     assert "On average over the datasets, of 2 differences" in caption and "24 test queries" in caption
     assert "LLM2Vec-7B, read off to ±0.05 percentage points, its 128 and 256 dimensions beside our 4 and 8" in caption
     alone, _ = frame_of({"docs": SCORES}, **changes)
@@ -107,7 +107,7 @@ def test_of_many_datasets_the_average_alone_is_drawn(frame_of):
     many = render(*frame_of(dict.fromkeys("abcd", SCORES)))
     assert [panel.get_title() for panel in few.figure.get_axes()][::2] == ["a: 8", "b: 8", "c: 8", "average: 8"]
     assert [panel.get_title() for panel in many.figure.get_axes()] == ["8 dimensions", "4 dimensions"]
-    assert "Drawn: the average" in many.caption and "Drawn" not in few.caption
+    assert "Drawn: the average" in many.full_caption and "Drawn" not in few.full_caption
     assert len(many.table) == 10
 
 
@@ -119,8 +119,10 @@ def test_what_a_reader_sees(frame_of):
     row = rendered.table.loc["+ SMRL"].tolist()
     assert row == ["0.560", "+0.100 [+0.100, +0.100]†", "0.430", "−0.030 [−0.030, −0.030]‡"]  # noqa: RUF001
     assert rendered.table.loc["MRL"].tolist() == ["0.460", "", "0.460", ""]
-    assert "Of 2 differences, 1 are significantly positive and 1 significantly negative" in rendered.caption
-    assert "12 test queries, mean over 2 seeds" in rendered.caption and "paper" not in rendered.caption
+    assert (
+        "Of 2 differences from MRL, 1 are significantly positive and 1 significantly negative" in rendered.full_caption
+    )
+    assert "12 test queries, mean over 2 seeds" in rendered.full_caption and "paper" not in rendered.caption
     assert rendered.numbers["docs.minilm.smrl.8.difference"] == pytest.approx(0.1)
     panels = rendered.figure.get_axes()
     assert [panel.get_title() for panel in panels] == ["8 dimensions", "4 dimensions"]
@@ -142,9 +144,13 @@ def test_what_a_reader_sees_of_the_paper(frame_of):
         "paper: difference": "+0.0082",
         "ours minus paper's": "−0.0382",  # noqa: RUF001
     }
-    assert "(dataset and backbone not named), its 64 and 128 dimensions beside our 4 and 8, paired" in rendered.caption
     assert (
-        "1 of 2 differences have the paper's sign, and our interval holds the paper's value in 0." in rendered.caption
+        "(dataset and backbone not named), its 64 and 128 dimensions beside our 4 and 8, paired"
+        in rendered.full_caption
+    )
+    assert (
+        "1 of 2 differences have the paper's sign, and our interval holds the paper's value in 0."
+        in rendered.full_caption
     )
     assert rendered.numbers["docs.minilm.sign_of_paper"] == 1
     hollow = [line for line in rendered.figure.get_axes()[1].get_lines() if line.get_markerfacecolor() == "white"]

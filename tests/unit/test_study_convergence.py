@@ -124,7 +124,9 @@ def test_the_table_and_the_answer(frame):
     assert table.loc["rank: chain, stage 32 16", "epochs until the loss has converged"] == "0.9 [0.9, 0.9]"
     assert table.loc["rank: parallel, stage 32 16 8", "paper, by the same rule"] == "25.0"
     assert table.loc["rank: chain, stage 8", "paper, by the same rule"] == ""
-    assert "2.00 [2.00, 2.00] times the steps (more) and 0.75 [0.75, 0.75] times the time (less)" in rendered.caption
+    assert (
+        "2.00 [2.00, 2.00] times the steps (more) and 0.75 [0.75, 0.75] times the time (less)" in rendered.full_caption
+    )
     assert rendered.numbers["docs.minilm.rank.all.1.steps.chain_parallel"] == pytest.approx(2.0)
 
 
@@ -140,14 +142,14 @@ def test_the_table_and_the_answer(frame):
 def test_the_verdict_follows_the_interval(frame, low, high, said):
     of_time = (frame["role"] == RATIO) & (frame["measure"] == "seconds")
     frame.loc[of_time, ["low", "high"]] = [low, high]
-    assert f"times the time {said}" in render(read_back(frame), STUDY).caption
+    assert f"times the time {said}" in render(read_back(frame), STUDY).full_caption
 
 
 def test_no_ratio_where_one_needs_no_step(monkeypatch):
     monkeypatch.setattr(step_times, "step_seconds", lambda *given: SECONDS)
     flat = [record(0, [6.0, 3.0], at32=[0.5, 0.4, 0.4], at16=[0.3, 0.2, 0.2], at8=[0.2, 0.1, 0.1])]
     rendered = render(read_back(analyse(job({"smec": CHAIN, "mrl": flat}))), STUDY)
-    assert "there is no ratio" in rendered.caption
+    assert "there is no ratio" in rendered.full_caption
     assert rendered.table.loc["rank: 8 dimensions, 100 % of the lower best", "steps: ratio"] == "none"
 
 

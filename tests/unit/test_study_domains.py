@@ -100,7 +100,7 @@ def test_what_a_reader_sees(study):
 
 
 def test_the_answer_where_the_joint_one_is_better_on_one_set(study):
-    caption = study()[1].caption
+    caption = study()[1].full_caption
     assert "Here one compressor for all gains quality" in caption
     assert "by +0.000 to +0.000 on a and +0.050 to +0.050 on b, 2 of 4 differences significantly positive" in caption
     assert (
@@ -124,7 +124,7 @@ def test_the_answer_follows_the_numbers(study, on_a, on_b, verdict):
         "b": LEVELS["b"] | {"smec,data=a+b": on_b},
     }
     rendered = study(levels)[1]
-    assert verdict in rendered.caption and verdict in rendered.numbers["answer"]
+    assert verdict in rendered.full_caption and verdict in rendered.numbers["answer"]
 
 
 def test_one_domain_is_nothing_to_compare():

@@ -110,11 +110,13 @@ def test_the_figure(study):
 
 
 def test_the_claim_holds_where_others_fall_and_dive_does_not(study):
-    caption = study()[1].caption
+    caption = study()[1].full_caption
     assert "Below it lie smec at 1 of 4 points (1 significantly); dive and smec plus never." in caption
     assert "DIVE does not, holds here: with at most 10 %" in caption
     assert "significantly, smec falls below it; dive itself does not." in caption
-    assert "smec plus stays at or above it at every point; its smallest lead is +0.000" in caption
+    assert (
+        "smec plus stays at or above the better frozen baseline at every point; its smallest lead is +0.000" in caption
+    )
     numbers = study()[1].numbers
     assert (numbers["claim"], numbers["smec.below"], numbers["smec_plus.significantly_below"]) == ("holds", 1, 0)
 
@@ -124,19 +126,22 @@ def test_the_claim_holds_where_others_fall_and_dive_does_not(study):
     [
         ({"smec__0.01": {8: 0.01, 2: 0.0}}, "does not hold here: .* smec does not; dive itself does not"),
         ({"dive__0.01": {8: -0.1, 2: 0.0}}, "does not hold here: .* smec falls below it; dive itself falls below"),
-        ({"smec_plus__0.01": {8: -0.1, 2: 0.0}}, "smec plus lies below it at 1 point; its smallest lead is .0.100"),
+        (
+            {"smec_plus__0.01": {8: -0.1, 2: 0.0}},
+            "smec plus lies below the better frozen baseline at 1 point; its smallest lead is .0.100",
+        ),
         ({"smec__0.01": {8: 0.0, 2: 0.0}}, "No method lies below it at any point"),
     ],
 )
 def test_the_caption_follows_the_numbers(study, changes, told):
-    assert re.search(told, study(scores(**changes))[1].caption)
+    assert re.search(told, study(scores(**changes))[1].full_caption)
 
 
 def test_a_claim_that_holds_for_one_of_two_holds_in_part(study):
     values = scores()
     for run in ("search_adaptor", "search_adaptor,labels=0.01"):
         values["docs"][run] = values["docs"]["smec"]
-    caption = study(values, methods=["smec", "search_adaptor", "dive"])[1].caption
+    caption = study(values, methods=["smec", "search_adaptor", "dive"])[1].full_caption
     assert "holds in part here" in caption and "smec falls below it; search adaptor does not;" in caption
     assert "smallest lead" not in caption
 
@@ -145,8 +150,8 @@ def test_shares_above_the_few_do_not_count(study):
     values = scores()
     values["docs"]["smec"] = values["docs"]["smec,labels=0.01"]
     values["docs"]["smec,labels=0.01"] = values["docs"]["smec_plus,labels=0.01"]
-    assert "smec does not; dive" in study(values)[1].caption
-    assert "smec falls below it; dive" in study(values, few=1.0)[1].caption
+    assert "smec does not; dive" in study(values)[1].full_caption
+    assert "smec falls below it; dive" in study(values, few=1.0)[1].full_caption
 
 
 def test_faults_of_the_settings():

@@ -103,12 +103,12 @@ def test_table_stands_beside_the_paper(frame, tmp_path):
 
 def test_caption_and_numbers_say_what_was_measured(frame, tmp_path):
     rendered = render(through_csv(frame, tmp_path), studies.parse(PLAIN))
-    assert "mean over 16 and 8 dimensions" in rendered.caption
-    assert "The best memory, 2,000, is +0.160 [+0.160, +0.160]† above no loss" in rendered.caption
-    assert "Significantly above 0 are 1,000 and 2,000." in rendered.caption
-    assert "the paper's +0.0021 is outside that interval" in rendered.caption
-    assert "The 2,000 vectors of the largest memory are 144 different ones" in rendered.caption
-    assert "Of the 10 neighbours of a vector" in rendered.caption
+    assert "mean over 16 and 8 dimensions" in rendered.full_caption
+    assert "The best memory, 2,000, is +0.160 [+0.160, +0.160]† above no loss" in rendered.full_caption
+    assert "Significantly above 0 are 1,000 and 2,000." in rendered.full_caption
+    assert "the paper's +0.0021 is outside that interval" in rendered.full_caption
+    assert "The 2,000 vectors of the largest memory are 144 different ones" in rendered.full_caption
+    assert "Of the 10 neighbours of a vector" in rendered.full_caption
     assert rendered.numbers["docs.minilm.2000.gain_over_no_loss"] == pytest.approx(0.16)
     assert rendered.numbers["docs.minilm.2000.memory_bytes"] == 2000 * (32 * 4 + 1) + 16
 

@@ -13,7 +13,8 @@ from smec.reporting.display import write_display_tables
 def results(tmp_path):
     table = pd.DataFrame({"96": ["0.655", "0.708†"]}, index=pd.Index(["MRL", "SMEC (all)"], name="row"))
     write_display_tables(table, tmp_path / "tables" / "ablation", "Ablation", "Mean over 1 seed.")
-    write_json(tmp_path / "numbers/ablation.json", {"title": "Ablation", "caption": "Mean over 1 seed.", "numbers": {}})
+    told = {"title": "Ablation", "caption": "Mean over 1 seed.", "findings": [], "numbers": {}}
+    write_json(tmp_path / "numbers/ablation.json", told)
     (tmp_path / "report.html").write_text("<p>")
     return tmp_path
 

@@ -47,7 +47,7 @@ def test_a_study_leaves_what_it_measured_and_what_may_be_quoted(smoke, study):
     with (smoke / f"results/analysis/{study}.csv").open(newline="") as file:
         assert list(csv.DictReader(file))
     told = json.loads((smoke / f"results/numbers/{study}.json").read_text())
-    assert told["title"] == STUDIES[study]["title"] and told["caption"] and told["numbers"]
+    assert told["title"] == STUDIES[study]["title"] and told["caption"] and told["findings"] and told["numbers"]
 
 
 def test_every_stage_has_a_record_of_what_it_was_asked_for(smoke):

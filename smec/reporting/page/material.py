@@ -1,6 +1,6 @@
 """What the page shows: tables, figures and numbers, read from the results and checked."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ from smec.reporting.summary import read_summary
 
 WIDE = 1300
 """Pixels from which a figure takes the whole width of the page: between one and two columns of a paper at 300 dpi."""
-STUDY_KEYS = {"title": str, "kind": str, "caption": str, "numbers": dict}
+STUDY_KEYS = {"title": str, "kind": str, "caption": str, "findings": list, "numbers": dict}
 
 
 @dataclass(frozen=True)
@@ -42,6 +42,7 @@ class ShownStudy:
     title: str
     kind: str
     caption: str
+    findings: Sequence[str]
     numbers: Mapping[str, float | str]
     table: pd.DataFrame
     picture: Picture
@@ -72,7 +73,7 @@ def read_view(results: Path, name: str, title: str) -> ShownView:
 
 
 def read_study(results: Path, name: str) -> ShownStudy:
-    """Read table, figure, caption and numbers of a study.
+    """Read table, figure, caption, findings and numbers of a study.
 
     Raises:
         SmecError: a file is missing or damaged, or the numbers lack a part.
@@ -89,6 +90,7 @@ def read_study(results: Path, name: str) -> ShownStudy:
         title=told["title"],
         kind=told["kind"],
         caption=told["caption"],
+        findings=told["findings"],
         numbers=told["numbers"],
         table=_texts(results / "tables" / f"{name}.csv"),
         picture=_picture(results / "figures" / f"{name}.png"),

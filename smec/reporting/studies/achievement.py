@@ -37,7 +37,13 @@ def render(frame: pd.DataFrame, settings: AchievementStudy) -> Rendered:
         frame: a frame of `smec.studies.achievement.analyse`.
         settings: of the study.
     """
-    return Rendered(_table(frame), _figure(frame, settings), _caption(frame, settings), _numbers(frame))
+    return Rendered(
+        table=_table(frame),
+        figure=_figure(frame, settings),
+        caption=_caption(frame, settings),
+        findings=_findings(frame),
+        numbers=_numbers(frame),
+    )
 
 
 def _name(selection: str, learned: bool) -> str:
@@ -123,21 +129,23 @@ def _caption(frame: pd.DataFrame, settings: AchievementStudy) -> str:
     cosine = "the cosine of what is left" if settings.without == "renormalised" else "the inner product of what is left"
     pairs = frame[["dataset", "backbone", "n_queries", "n_pairs"]].drop_duplicates(["dataset", "backbone"])
     over = listed([f"{row.n_pairs} pairs of {row.n_queries} validation queries" for row in pairs.itertuples()])
-    told = [
+    return (
         "Achievement rate: share of the N kept dimensions that are among the N of largest WARE, in %, with 95 % "
-        f"bootstrap intervals over queries and seeds ({counted(int(frame['n_seeds'].max()), 'seed')}).",
+        f"bootstrap intervals over queries and seeds ({counted(int(frame['n_seeds'].max()), 'seed')}). "
         f"WARE is taken over {over} with their relevant documents and {settings.neighbours} nearest other ones; a "
         f"similarity without a dimension is {cosine}; pairs below {settings.smallest_similarity:g} in size are left "
-        f"out (at most {int(frame['n_left_out'].max())}).",
-    ]
-    for name, block in blocks_of(frame):
-        for (chain, space), part in block.groupby(["chain", "space"], sort=False):
-            told.append(f"{chain}, {SPACES[str(space)]} ({name}): {_verdict(part)}.")
-    told.append(
+        f"out (at most {int(frame['n_left_out'].max())}). "
         f"Hollow and in the last rows: {PAPER}, whose width is taken to be {PAPER_WIDTH}, each value beside the size "
         "that keeps the nearest share; its backbone and data differ."
     )
-    return " ".join(told)
+
+
+def _findings(frame: pd.DataFrame) -> list[str]:
+    return [
+        f"{chain}, {SPACES[str(space)]} ({name}): {_verdict(part)}."
+        for name, block in blocks_of(frame)
+        for (chain, space), part in block.groupby(["chain", "space"], sort=False)
+    ]
 
 
 def _verdict(block: pd.DataFrame) -> str:

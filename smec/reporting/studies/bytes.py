@@ -35,7 +35,9 @@ def render(frame: pd.DataFrame, settings: BytesStudy) -> Rendered:
         settings: of the study.
     """
     told = pd.concat([block.assign(front=on_front(block)) for _, block in blocks_of(frame)])
-    return Rendered(table=_table(told), figure=draw(told), caption=_caption(told), numbers=_numbers(told))
+    return Rendered(
+        table=_table(told), figure=draw(told), caption=_caption(told), findings=_findings(told), numbers=_numbers(told)
+    )
 
 
 def _table(frame: pd.DataFrame) -> pd.DataFrame:
@@ -73,18 +75,21 @@ def _percent(portion: float) -> str:
 
 
 def _caption(frame: pd.DataFrame) -> str:
-    told = [
+    return (
         f"nDCG@10 ({seeds_and_queries(frame)}) over the bytes of a stored document vector; queries stay float32. "
         "A line per run joins its best setting for each number of bytes, hollow markers are its others; the figure "
         f"starts at {100 * SHOWN:.0f} % of the uncompressed backbone, the table has all. Formats are calibrated on "
         "training vectors; that keeps 8 bytes per dimension once for all vectors, not counted here. Kept: share of "
-        f"the uncompressed backbone, {INTERVALS}; p: {TEST} over the settings of a dataset.",
-    ]
+        f"the uncompressed backbone, {INTERVALS}; p: {TEST} over the settings of a dataset."
+    )
+
+
+def _findings(frame: pd.DataFrame) -> list[str]:
     blocks = list(blocks_of(frame))
-    return " ".join(told + [(f"{name}: " if len(blocks) > 1 else "") + _decision(block) for name, block in blocks])
+    return [(f"{name}: " if len(blocks) > 1 else "") + told for name, block in blocks for told in _decision(block)]
 
 
-def _decision(block: pd.DataFrame) -> str:
+def _decision(block: pd.DataFrame) -> list[str]:
     """Return the sentences that an engineer decides from."""
     full, others = block[block["run"] == UNCOMPRESSED].iloc[0], block[block["run"] != UNCOMPRESSED]
     wanted: dict[str, list[str]] = {}
@@ -92,11 +97,14 @@ def _decision(block: pd.DataFrame) -> str:
         row = _choice(others, measure, at_least)
         told = "none" if row is None else f"those of {_described(row, full)}"
         wanted.setdefault(told, []).append(label)
-    return " ".join(
-        [f"The smallest vectors that keep at least {listed(labels)} are {told}." for told, labels in wanted.items()]
-        + [_with_disk(others, full)]
-        + [f"Chosen among {counted(len(others), 'setting')} on the test queries themselves."]
-    )
+    smallest = [
+        f"The smallest vectors that keep at least {listed(labels)} are {told}." for told, labels in wanted.items()
+    ]
+    return [
+        *smallest,
+        *_with_disk(others, full),
+        f"Chosen among {counted(len(others), 'setting')} on the test queries themselves.",
+    ]
 
 
 def _criteria() -> list[tuple[str, str, float]]:
@@ -108,14 +116,14 @@ def _criteria() -> list[tuple[str, str, float]]:
     ]
 
 
-def _with_disk(rows: pd.DataFrame, full: "pd.Series[Any]") -> str:
+def _with_disk(rows: pd.DataFrame, full: "pd.Series[Any]") -> list[str]:
     row = _choice(rows, "share_low", KEPT[0], on_disk=True)
     if row is None:
-        return ""
-    return (
+        return []
+    return [
         f"With float vectors on disk to rescore by, {100 * KEPT[0]:.0f} % with the whole interval takes those of "
         f"{_described(row, full)}, and {row['disk_bytes']} bytes on disk."
-    )
+    ]
 
 
 def _choice(rows: pd.DataFrame, measure: str, at_least: float, on_disk: bool = False) -> Row | None:

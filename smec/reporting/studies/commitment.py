@@ -50,7 +50,13 @@ def render(frame: pd.DataFrame, settings: CommitmentStudy) -> Rendered:
         frame: a frame of `smec.studies.commitment.analyse`.
         settings: of the study.
     """
-    return Rendered(_table(frame), _figure(frame), _caption(frame, settings), _numbers(frame))
+    return Rendered(
+        table=_table(frame),
+        figure=_figure(frame),
+        caption=_caption(frame, settings),
+        findings=[f"{_verdict(block)} ({name})." for name, block in blocks_of(_part(frame, SCORE))],
+        numbers=_numbers(frame),
+    )
 
 
 def _name(row: Any) -> str:
@@ -161,20 +167,15 @@ def _caption(frame: pd.DataFrame, settings: CommitmentStudy) -> str:
     rows = _part(frame, SCORE)
     entropy, late = (float(_part(frame, name)["limit"].iloc[0]) for name in ("final_entropy", "late_change"))
     sizes = listed(sorted({int(size) for size in rows["size"]}, reverse=True))
-    told = [
+    return (
         f"How undecided ADS is at the stage of {sizes} dimensions, by the temperature T of its noise, constant or from "
         "the start of the stage to its end. Entropy: 0 when noise never changes the selection, 1 when each dimension "
-        "is a coin toss, under the noise at the end of the stage; 0 is all there is without noise.",
+        "is a coin toss, under the noise at the end of the stage; 0 is all there is without noise. "
         f"A record warns (hollow) when the last entropy is above {entropy:g} or more than {100 * late:g} % of the "
-        "dimensions change in one of the last epochs (level lines).",
-    ]
-    for name, block in blocks_of(rows):
-        told.append(f"{_verdict(block)} ({name}).")
-    told.append(
+        "dimensions change in one of the last epochs (level lines). "
         f"nDCG@10 ({seeds_and_queries(rows)}) and the difference from {_baseline(settings)}, {INTERVALS}; {ABOVE} "
         f"better, {BELOW} worse ({TEST} over the temperatures)."
     )
-    return " ".join(told)
 
 
 def _verdict(rows: pd.DataFrame) -> str:

@@ -55,6 +55,7 @@ def render(frame: pd.DataFrame, settings: ComparisonStudy) -> Rendered:
         table=_long(frame) if settings.paper else _wide(frame),
         figure=_figure(frame, settings),
         caption=_caption(frame, settings),
+        findings=_findings(frame, settings),
         numbers=_numbers(frame, settings),
     )
 
@@ -167,23 +168,33 @@ def _legend(figure: "Figure") -> None:
 
 
 def _caption(frame: pd.DataFrame, settings: ComparisonStudy) -> str:
+    drawn = " Drawn: the average over the datasets." if len(_drawn(frame)) < len(frame) else ""
+    return (
+        f"nDCG@10 ({seeds_and_queries(_told(frame))}) and the difference from {settings.baseline}, {INTERVALS}; "
+        f"{ABOVE} better, {BELOW} worse ({TEST} over all rows and sizes of a dataset).{drawn}"
+    )
+
+
+def _told(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows that the text tells of: the averages over the datasets where there are any."""
     averages = frame[frame["dataset"] == AVERAGE]
-    told = frame if averages.empty else averages
+    return frame if averages.empty else averages
+
+
+def _findings(frame: pd.DataFrame, settings: ComparisonStudy) -> list[str]:
+    told = _told(frame)
     rows = told[told["row"] != settings.baseline]
     facts = _facts(rows)
     ranked = rows.sort_values("difference").to_dict("records")
     lowest, highest = (
         f"{signed(row['difference'])} ({row['row']}, {row['size']} dimensions)" for row in (ranked[0], ranked[-1])
     )
-    drawn = " Drawn: the average over the datasets." if len(_drawn(frame)) < len(frame) else ""
-    of = "Of" if averages.empty else "On average over the datasets, of"
-    sentences = [
-        f"nDCG@10 ({seeds_and_queries(told)}) and the difference from {settings.baseline}, {INTERVALS}; {ABOVE} "
-        f"better, {BELOW} worse ({TEST} over all rows and sizes of a dataset).{drawn}",
-        f"{of} {counted(facts['differences'], 'difference')}, {facts['better']} are significantly positive and "
-        f"{facts['worse']} significantly negative; they reach from {lowest} to {highest}.",
-    ]
-    return " ".join(sentences + ([_beside_paper(rows, settings.paper)] if settings.paper else []))
+    of = "On average over the datasets, of" if (told["dataset"] == AVERAGE).all() else "Of"
+    counts = (
+        f"{of} {counted(facts['differences'], 'difference')} from {settings.baseline}, {facts['better']} are "
+        f"significantly positive and {facts['worse']} significantly negative; they reach from {lowest} to {highest}."
+    )
+    return [counts] + ([_beside_paper(rows, settings.paper)] if settings.paper else [])
 
 
 def _facts(rows: pd.DataFrame) -> dict[str, int]:

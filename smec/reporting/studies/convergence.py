@@ -28,6 +28,7 @@ def render(frame: pd.DataFrame, settings: ConvergenceStudy) -> Rendered:
         table=pd.DataFrame(lines, index=pd.Index(labels, name="what")).fillna(""),
         figure=draw(frame),
         caption=_caption(frame, settings),
+        findings=_findings(frame, settings),
         numbers=_numbers(frame),
     )
 
@@ -86,7 +87,7 @@ def _paper_convergence(role: str, tolerance: float) -> float:
 
 def _caption(frame: pd.DataFrame, settings: ConvergenceStudy) -> str:
     seeds = int(frame["n_seeds"].max())
-    told = [
+    return (
         "Loss per level and validation nDCG@10 of a chain, stage after stage, and of a parallel map with the losses of "
         f"all sizes (mean over {counted(seeds, 'seed')}, with 95 % intervals where there are several). Cost: steps "
         "until validation nDCG@10 of a size first reaches the given share of the lower one of the two best values, on "
@@ -94,10 +95,12 @@ def _caption(frame: pd.DataFrame, settings: ConvergenceStudy) -> str:
         "hindsight, the stages before only up to the weights that were kept. Seconds: steps times the time of a step, "
         f"the least of {settings.rounds} interleaved rounds in one process. A stage has converged when "
         f"{100 * (1 - settings.tolerance):g} % of its whole gain are made, a loss starting at the mean of epoch 1."
-    ]
-    told += [_answer(rows, place) for place, rows in _groups(frame[frame["part"] == "cost"], [])]
-    told.append(_beside_paper(frame, settings.tolerance))
-    return " ".join(told)
+    )
+
+
+def _findings(frame: pd.DataFrame, settings: ConvergenceStudy) -> list[str]:
+    answers = [_answer(rows, place) for place, rows in _groups(frame[frame["part"] == "cost"], [])]
+    return [*answers, _beside_paper(frame, settings.tolerance)]
 
 
 def _answer(rows: pd.DataFrame, place: tuple[Any, ...]) -> str:

@@ -52,7 +52,11 @@ def render(frame: pd.DataFrame, settings: DomainsStudy) -> Rendered:
         settings: of the study.
     """
     return Rendered(
-        table=_table(frame), figure=_figure(frame, settings), caption=_caption(frame, settings), numbers=_numbers(frame)
+        table=_table(frame),
+        figure=_figure(frame, settings),
+        caption=_caption(frame, settings),
+        findings=_findings(frame, settings),
+        numbers=_numbers(frame),
     )
 
 
@@ -127,15 +131,17 @@ def _panel(axes: "Axes", rows: pd.DataFrame, settings: DomainsStudy) -> None:
 
 def _caption(frame: pd.DataFrame, settings: DomainsStudy) -> str:
     joint = frame[frame["question"].isin(JOINT)]
-    told = [
+    return (
         f"nDCG@10 ({seeds_and_queries(joint)}) of compressors trained on {listed(settings.together)}, together and one "
         "by one. Drawn for each test set: the gain over the better frozen baseline at each size, with 95 % bootstrap "
         f"intervals of the paired difference. {ABOVE} above, {BELOW} below, levels against that baseline, differences "
-        f"against zero ({TEST}; {INTERVALS}).",
-        _answer(joint[joint["question"] == "own"]),
-        *(_unseen(frame[frame["dataset"] == name], name) for name in settings.unseen),
-    ]
-    return " ".join(told)
+        f"against zero ({TEST}; {INTERVALS})."
+    )
+
+
+def _findings(frame: pd.DataFrame, settings: DomainsStudy) -> list[str]:
+    unseen = [_unseen(frame[frame["dataset"] == name], name) for name in settings.unseen]
+    return [_answer(frame[frame["question"] == "own"]), *unseen]
 
 
 def _verdict(own: pd.DataFrame) -> tuple[str, int, int]:

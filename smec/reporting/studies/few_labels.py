@@ -46,7 +46,11 @@ def render(frame: pd.DataFrame, settings: FewLabelsStudy) -> Rendered:
         settings: of the study.
     """
     return Rendered(
-        table=_table(frame), figure=_figure(frame), caption=_caption(frame, settings), numbers=_numbers(frame, settings)
+        table=_table(frame),
+        figure=_figure(frame),
+        caption=_caption(frame),
+        findings=_findings(frame, settings),
+        numbers=_numbers(frame, settings),
     )
 
 
@@ -115,19 +119,19 @@ def _panel(axes: "Axes", rows: pd.DataFrame, styles: dict[str, style.Style]) -> 
     axes.set_xlabel("labelled queries, %")
 
 
-def _caption(frame: pd.DataFrame, settings: FewLabelsStudy) -> str:
+def _caption(frame: pd.DataFrame) -> str:
+    return (
+        f"nDCG@10 ({seeds_and_queries(_learned(frame))}) after learning from a share of the labelled queries. Bands: "
+        "95 % bootstrap interval of the paired difference from the better frozen baseline, drawn from its line, so a "
+        f"band that is clear of the line differs from it. {ABOVE} above, {BELOW} below it ({TEST} over all points of a "
+        "dataset)."
+    )
+
+
+def _findings(frame: pd.DataFrame, settings: FewLabelsStudy) -> list[str]:
     learned = _learned(frame)
-    verdict, falls = _claim(learned, settings.few)
-    told = [
-        f"nDCG@10 ({seeds_and_queries(learned)}) after learning from a share of the labelled queries. Bands: 95 % "
-        f"bootstrap interval of the paired difference from the better frozen baseline, drawn from its line, so a band "
-        f"that is clear of the line differs from it. {ABOVE} above, {BELOW} below it ({TEST} over all points of a "
-        "dataset).",
-        _below(learned),
-        _told_claim(verdict, falls, settings.few),
-        _watched(learned, settings.watched),
-    ]
-    return " ".join(part for part in told if part)
+    claim = _told_claim(*_claim(learned, settings.few), settings.few)
+    return [told for told in (_watched(learned, settings.watched), claim, _below(learned)) if told]
 
 
 def _marks(rows: pd.DataFrame) -> list[str]:
@@ -205,10 +209,12 @@ def _watched(learned: pd.DataFrame, watched: str | None) -> str:
         return ""
     lowest = rows.sort_values("difference").to_dict("records")[0]
     below = _times_below(rows)
-    stays = "stays at or above it at every point" if not below else f"lies below it at {counted(below, 'point')}"
+    stays = "stays at or above" if not below else "lies below"
+    points = "every point" if not below else counted(below, "point")
     ends = f"[{signed(lowest['difference_low'])}, {signed(lowest['difference_high'])}]"
     return (
-        f"{shown_name(str(watched))} {stays}; its smallest lead is {signed(lowest['difference'])} {ends}, with "
+        f"{shown_name(str(watched))} {stays} the better frozen baseline at {points}; "
+        f"its smallest lead is {signed(lowest['difference'])} {ends}, with "
         f"{_percent(lowest['share'])} of the labels at {lowest['size']} dimensions."
     )
 

@@ -43,6 +43,7 @@ def render(frame: pd.DataFrame, settings: GradientsStudy) -> Rendered:
         table=_table(frame, settings),
         figure=draw(frame, settings.shown_epochs),
         caption=_caption(frame),
+        findings=[f"{name}: {_findings(rows)}" for name, rows in blocks_of(frame)],
         numbers=_numbers(frame),
     )
 
@@ -125,15 +126,13 @@ def _paper_range(quantity: Quantity) -> str:
 
 def _caption(frame: pd.DataFrame) -> str:
     first = frame.iloc[0]
-    told = [
+    return (
         "Mean absolute gradient of the output rows [0, D/4) and [D/4, D/2) and variance over [0, D/2), mean over the "
         "steps of an epoch; epoch e: after e passes over the training queries. Both maps see the same batches from one "
         f"start. SMRL has losses at {_levels(first['smrl_levels'])} dimensions, MRL at {_levels(first['mrl_levels'])}, "
         f"where the table says nothing else. {_precision(frame)} Expected: what the inverse square of the length of "
         "the first d outputs gives alone, spread evenly over the dimensions. Net: of the mean gradient of an epoch."
-    ]
-    told += [f"{name}: {_findings(rows)}" for name, rows in blocks_of(frame)]
-    return " ".join(told)
+    )
 
 
 def _precision(frame: pd.DataFrame) -> str:

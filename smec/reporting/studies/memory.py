@@ -40,7 +40,9 @@ def render(frame: pd.DataFrame, settings: MemoryStudy) -> Rendered:
         settings: of the study.
     """
     told = frame.assign(memory=frame["memory"].astype(str))
-    return Rendered(table=_table(told), figure=draw(told), caption=_caption(told), numbers=_numbers(told))
+    return Rendered(
+        table=_table(told), figure=draw(told), caption=_caption(told), findings=_findings(told), numbers=_numbers(told)
+    )
 
 
 def _cells(block: pd.DataFrame, memory: str) -> dict[str, Row]:
@@ -119,7 +121,7 @@ def _megabytes(cells: dict[str, Row], measure: str) -> str:
 def _caption(frame: pd.DataFrame) -> str:
     blocks = list(blocks_of(frame))
     conditions = {row["measure"]: row["value"] for row in frame[frame["memory"] == ALL].to_dict("records")}
-    told = [
+    return (
         f"Quality, time and bytes by the number of vectors in the memory of S-XBM; 0 takes the neighbours within the "
         f"batch, {NO_LOSS} has no such loss. nDCG@10 ({seeds_and_queries(frame.dropna(subset=['n_seeds']))}, mean "
         f"over {_averaged(blocks[0][1])} dimensions), {INTERVALS}; {ABOVE} better, {BELOW} worse ({TEST} over the "
@@ -127,9 +129,13 @@ def _caption(frame: pd.DataFrame) -> str:
         f"in turn on full memories, {conditions['threads']:.0f} of PyTorch's threads; the paper gives seconds of a "
         "forward pass on a machine that we do not know, so what compares is the growth. In the figure, intervals of "
         "nDCG@10 are those of the paired difference from size 0, drawn from its point; the two panels have scales of "
-        "their own.",
-    ]
-    return " ".join(told + [(f"{name}: " if len(blocks) > 1 else "") + _seen(block) for name, block in blocks])
+        "their own."
+    )
+
+
+def _findings(frame: pd.DataFrame) -> list[str]:
+    blocks = list(blocks_of(frame))
+    return [(f"{name}: " if len(blocks) > 1 else "") + told for name, block in blocks for told in _seen(block)]
 
 
 def _averaged(block: pd.DataFrame) -> str:
@@ -137,13 +143,13 @@ def _averaged(block: pd.DataFrame) -> str:
     return listed([f"{size:.0f}" for size in sorted(sizes, reverse=True)])
 
 
-def _seen(block: pd.DataFrame) -> str:
+def _seen(block: pd.DataFrame) -> list[str]:
     """Return what the numbers say: what the loss is worth, what more memory adds, what it costs, where it repeats."""
     cells = {memory: _cells(block, memory) for memory in memories(block)}
     sizes = [memory for memory in cells if memory not in (NO_LOSS, "0")]
     wanted = block.loc[block["measure"] == "neighbours", "value"].iloc[0]
     if not sizes:
-        return ""
+        return []
     best = max(sizes, key=lambda memory: float(cells[memory][QUALITY]["value"]))
     gain = _difference(cells[best][f"gain over {NO_LOSS}"])
     parts = [
@@ -154,7 +160,7 @@ def _seen(block: pd.DataFrame) -> str:
     if "0" in cells:
         better = [memory for memory in sizes if mark(_difference(cells[memory]["gain over 0"])) == ABOVE]
         told.append(f"Significantly above 0 {_are(list(map(shown_size, better)))}.")
-    return " ".join(part for part in (*told, _beside_paper(cells, sizes), _repeats(cells, sizes, wanted)) if part)
+    return [part for part in (*told, _beside_paper(cells, sizes), _repeats(cells, sizes, wanted)) if part]
 
 
 def _are(names: list[str]) -> str:
