@@ -69,3 +69,12 @@ def test_the_environment_of_trained_jobs_holds_every_runtime_dependency():
     assert {name for name in wanted - found if not name.startswith("snakemake")} == set()
     smaller = yaml.safe_load((ROOT / "envs/cpu.yaml").read_text())["dependencies"][-1]["pip"]
     assert set(smaller) < set(pins)
+
+
+def test_every_rule_names_an_environment_that_there_is():
+    """Without conda nothing else looks: lint and a dry run pass with the file gone."""
+    for file in (ROOT / "workflow/rules").glob("*.smk"):
+        text = file.read_text()
+        named = re.findall(r"^    conda:\n        \"(.+)\"$", text, flags=re.MULTILINE)
+        assert len(named) == len(re.findall(r"^rule \w+:", text, flags=re.MULTILINE)), file.name
+        assert {(file.parent / path).resolve() for path in named} <= {ROOT / "envs" / name for name in ENVIRONMENTS}
