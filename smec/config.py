@@ -1,6 +1,6 @@
 """The configuration of the workflow: every key, its default, and what must agree before anything runs."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field, field_validator, model_validator
@@ -185,6 +185,13 @@ class Config(Settings):
             else ([e for e in self.experiments if e.main])
         )
         return tuple(e for e in chosen if shown.backbones is None or e.backbone in shown.backbones)
+
+    def groups_of(self, experiments: Iterable[Experiment]) -> dict[str, str]:
+        """Return, for each dataset that is a part of a larger one, the name of that one."""
+        from smec import datasets
+
+        groups = {e.dataset: datasets.parse(self.datasets[e.dataset]).group for e in experiments}
+        return {dataset: group for dataset, group in groups.items() if group}
 
     def experiment(self, dataset: str, backbone: str) -> Experiment:
         """Return the experiment of that pair."""

@@ -33,6 +33,7 @@ def check(config: Config) -> None:
         _check_model(config, experiment.backbone)
         _check_pair(config, experiment)
         _check_sizes(config, experiment)
+    _check_groups(config)
     _check_shared(config)
     for name in config.methods:
         _check_mined(config, name)
@@ -148,6 +149,16 @@ def _check_sizes(config: Config, experiment: Experiment) -> None:
             f"The experiment on {experiment.dataset} asks for {width} dimensions only, the width of {where}, so there "
             "is nothing to compress. Add smaller sizes."
         )
+
+
+def _check_groups(config: Config) -> None:
+    """The mean over a group has the group's name in tables, which must not be that of a dataset too."""
+    for part, group in config.groups_of(config.experiments).items():
+        if group in config.datasets:
+            raise SmecError(
+                f"datasets.{group} in the configuration has the name of the set that {part} is a part of, and the mean "
+                "over its parts goes by that name in tables. Rename it."
+            )
 
 
 def _check_shared(config: Config) -> None:

@@ -45,7 +45,7 @@ def build(results):
     for experiment in CONFIGURATION["experiments"]:
         _dataset(results, experiment["dataset"])
     rows = [[name, name.replace("_", " ")] for name in LEVELS]
-    view = {"title": "Quality over size", "rows": rows, "tested": "smec_plus", "widths": {"minilm": 64}}
+    view = {"title": "Quality over size", "rows": rows, "tested": "smec_plus", "widths": {"minilm": 64}, "groups": {}}
     table.run(view, sorted(results.glob("metrics/*/*/*/*.parquet")), results / "tables" / VIEW)
     figure.run(results / f"tables/{VIEW}.csv", results / "figures" / VIEW)
     analyse.run(_study_spec(), results, results / "analysis/ablation.csv")

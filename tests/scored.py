@@ -23,7 +23,7 @@ def write_scores(folder, seed, values):
     pq.write_table(pa.table(columns, schema=SCHEMA), folder / f"seed{seed}.parquet")
 
 
-def job_of(root, settings, scores, width):
+def job_of(root, settings, scores, width, groups=None):
     """Return the job of a study.
 
     Args:
@@ -31,11 +31,12 @@ def job_of(root, settings, scores, width):
         settings: of the study.
         scores: {dataset: {run: {size: (S, n)}}}, the same sizes for every run.
         width: of the backbone.
+        groups: {dataset: name of the set that it is a part of}.
     """
     experiments, known = [], {}
     for dataset, runs in scores.items():
         sizes = tuple(sorted(next(iter(runs.values())), reverse=True))
-        experiments.append(StudyExperiment(dataset, BACKBONE, sizes, width))
+        experiments.append(StudyExperiment(dataset, BACKBONE, sizes, width, group=(groups or {}).get(dataset)))
         for run, by_size in runs.items():
             seeds = range(len(next(iter(by_size.values()))))
             known[run] = StudyRun(run, run, {}, tuple(seeds), {}, {})

@@ -14,7 +14,7 @@ def run(spec: Mapping[str, Any], scores: Sequence[Path], output: Path) -> None:
 
     Args:
         spec: `title`, `rows` (name and label of each run, in order), `tested` (the tested run or None), `widths` (of
-            each backbone).
+            each backbone), `groups` (of datasets that are parts of a larger one, its name).
         scores: per-query score files of all methods, seeds and experiments.
         output: path without suffix.
     """
@@ -24,5 +24,6 @@ def run(spec: Mapping[str, Any], scores: Sequence[Path], output: Path) -> None:
         tested=spec["tested"],
         reference="truncation" if "truncation" in names else None,
         widths=spec["widths"],
+        groups=spec["groups"],
     )
     write_tables(summarise(read_scores(scores), view), output, spec["title"])

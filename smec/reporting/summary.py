@@ -1,6 +1,5 @@
 """From per-query scores to the numbers of a table or a figure: means, intervals, the best, the paired test."""
 
-import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -8,13 +7,12 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
+from smec.analysis.cells import Cell, Cells, cell, difference, means_over
 from smec.errors import SmecError, nearest_name
 from smec.reporting.scores import experiments, paired_values
-from smec.statistics import bootstrap_means, holm, paired_differences, percentile_interval, sign_flip_test
+from smec.statistics import holm
 
-AVERAGE = "average"
 SIGNIFICANT = 0.05
 TIE = 1e-12
 
@@ -29,6 +27,7 @@ COLUMNS = {
     "mean": "float64",
     "low": "float64",
     "high": "float64",
+    "n_datasets": "int64",
     "n_queries": "int64",
     "n_seeds": "int64",
     "best": "bool",
@@ -53,36 +52,22 @@ class View:
         tested: the run that is tested against the best of the others at each size; None for no test.
         reference: the run that is the uncompressed backbone at the backbone's width; None for none.
         widths: width of each backbone; where it is not named, the largest size of the reference is taken.
+        groups: for a dataset that is a part of a larger one, the name of that one.
     """
 
     rows: tuple[tuple[str, str], ...]
     tested: str | None = "smec_plus"
     reference: str | None = "truncation"
     widths: Mapping[str, int] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class Cell:
-    """The scores of one method and size: on one dataset or, for an average, on several.
-
-    Attributes:
-        values: float64 (S, n) per dataset.
-        means: float64 (resamples,), the bootstrap means, averaged over datasets.
-    """
-
-    values: Sequence[NDArray[np.float64]]
-    means: NDArray[np.float64]
-
-
-Cells = Mapping[tuple[str, int], Cell]
-"""By run and size."""
+    groups: Mapping[str, str] = field(default_factory=dict)
 
 
 def summarise(scores: pd.DataFrame, view: View, metric: str = "ndcg@10") -> pd.DataFrame:
     """Return one row per dataset, backbone, run and size.
 
-    Where a backbone has several datasets, rows of the dataset `average` follow: the mean over datasets of the runs and
-    sizes that all of them have, each dataset weighing the same.
+    Rows of the mean over each group of datasets follow, under the name of the group, and, where a backbone has several
+    datasets, rows of the dataset `average`: the mean over datasets of the runs and sizes that all of them have, each
+    dataset, and each group as a whole, weighing the same.
 
     Args:
         scores: a frame of `read_scores`.
@@ -90,7 +75,8 @@ def summarise(scores: pd.DataFrame, view: View, metric: str = "ndcg@10") -> pd.D
         metric: the metric to show.
 
     Returns:
-        A frame of `COLUMNS`: `reference` marks the row of the uncompressed backbone; `low` and `high` are the 95 %
+        A frame of `COLUMNS`: `n_datasets` says how many datasets the mean is over, the parts of a group counted one by
+        one; `reference` marks the row of the uncompressed backbone; `low` and `high` are the 95 %
         bootstrap interval over queries and seeds; `best` is the highest mean of its size. On the rows of the tested run
         `rival` is the best other run of that size, `difference` the tested mean minus the rival's, `p_holm` is `p`
         adjusted over the sizes of the block and `significant` says whether it is below .05.
@@ -109,8 +95,7 @@ def summarise(scores: pd.DataFrame, view: View, metric: str = "ndcg@10") -> pd.D
         by_backbone.setdefault(backbone, {})[dataset] = _cells(chosen, metric, f"{dataset}/{backbone}")
     rows: list[Row] = []
     for backbone, sets in by_backbone.items():
-        blocks = sets | ({AVERAGE: _averaged(list(sets.values()))} if len(sets) > 1 else {})
-        for dataset, cells in blocks.items():
+        for dataset, cells in (sets | means_over(sets, view.groups)).items():
             place = {"dataset": dataset, "backbone": backbone, "metric": metric}
             rows += [place | row for row in _block(cells, view, view.widths.get(backbone))]
     return pd.DataFrame(rows, columns=list(COLUMNS)).astype(COLUMNS)
@@ -118,20 +103,7 @@ def summarise(scores: pd.DataFrame, view: View, metric: str = "ndcg@10") -> pd.D
 
 def _cells(scores: pd.DataFrame, metric: str, place: str) -> Cells:
     """Return the cells of one dataset; datasets draw different samples, all methods of one dataset the same."""
-    seed = zlib.crc32(place.encode())
-    values = paired_values(scores, metric)
-    return {key: Cell([array], bootstrap_means(array, seed=seed)) for key, array in values.items()}
-
-
-def _averaged(sets: Sequence[Cells]) -> Cells:
-    common = sorted(set.intersection(*(set(cells) for cells in sets)))
-    return {
-        key: Cell(
-            [array for cells in sets for array in cells[key].values],
-            np.mean([cells[key].means for cells in sets], axis=0),
-        )
-        for key in common
-    }
+    return {key: cell(values, place) for key, values in paired_values(scores, metric).items()}
 
 
 def read_summary(path: Path) -> pd.DataFrame:
@@ -165,14 +137,15 @@ def _block(cells: Cells, view: View, width: int | None) -> list[Row]:
     return _reference(cells, view.reference, width) + rows
 
 
-def _numbers(cell: Cell) -> Row:
-    low, high = percentile_interval(cell.means)
+def _numbers(shown: Cell) -> Row:
+    low, high = shown.interval
     return UNTESTED | {
-        "mean": float(np.mean([values.mean() for values in cell.values])),
+        "mean": shown.mean,
         "low": low,
         "high": high,
-        "n_queries": sum(values.shape[1] for values in cell.values),
-        "n_seeds": min(values.shape[0] for values in cell.values),
+        "n_datasets": len(shown.values),
+        "n_queries": shown.n_queries,
+        "n_seeds": shown.n_seeds,
         "best": False,
     }
 
@@ -193,14 +166,8 @@ def _test(rows: Sequence[Row], cells: Cells, tested: str | None) -> None:
         rivals = [other for other in rows if other["dim"] == row["dim"] and other["method"] != tested]
         if rivals:
             rival = max(rivals, key=lambda other: float(other["mean"]))["method"]
-            weighted = _differences(cells[row["method"], row["dim"]], cells[rival, row["dim"]])
-            row |= {"rival": rival, "difference": float(weighted.sum()), "p": sign_flip_test(weighted)}
+            found = difference(cells[row["method"], row["dim"]], cells[rival, row["dim"]])
+            row |= {"rival": rival, "difference": found.mean, "p": found.p}
             done.append(row)
     for row, adjusted in zip(done, holm(np.array([row["p"] for row in done])).tolist(), strict=True):
         row |= {"p_holm": adjusted, "significant": adjusted < SIGNIFICANT}
-
-
-def _differences(first: Cell, second: Cell) -> NDArray[np.float64]:
-    """Return the paired differences of all queries, scaled so that their sum is the difference of the means."""
-    gaps = [paired_differences(a, b) for a, b in zip(first.values, second.values, strict=True)]
-    return np.concatenate([gap / (len(gap) * len(gaps)) for gap in gaps])

@@ -5,9 +5,10 @@ from pathlib import Path
 
 import pandas as pd
 
+from smec.analysis.cells import AVERAGE
 from smec.files import atomic_path, write_text
 from smec.reporting import style
-from smec.reporting.summary import AVERAGE, SIGNIFICANT
+from smec.reporting.summary import SIGNIFICANT
 
 DAGGER = "†"
 BEST_IN_BOLD = "in brackets the 95 % bootstrap interval over queries and seeds, in bold the best of each size"
@@ -118,7 +119,7 @@ def caption(block: pd.DataFrame, best: str = BEST_IN_BOLD) -> str:
     dataset, metric, queries = block["dataset"].iloc[0], str(block["metric"].iloc[0]), block["n_queries"].max()
     least, most = block["n_seeds"].min(), block["n_seeds"].max()
     seeds = f"{most} seeds" if least == most != 1 else "1 seed" if most == 1 else f"{least} to {most} seeds"
-    scope = "mean over datasets, " if dataset == AVERAGE else ""
+    scope = _scope(str(dataset), int(block["n_datasets"].max()))
     text = f"{style.metric_label(metric)} ({scope}{queries} test queries, mean over {seeds}); {best}."
     tested = block[block["rival"] != ""]
     if len(tested):
@@ -127,6 +128,13 @@ def caption(block: pd.DataFrame, best: str = BEST_IN_BOLD) -> str:
             f"per-query means over seeds, Holm-adjusted over the {len(tested)} sizes, p < {SIGNIFICANT})."
         )
     return text
+
+
+def _scope(dataset: str, averaged: int) -> str:
+    """Say what a mean is over, where it is over more than the queries of one dataset."""
+    if dataset == AVERAGE:
+        return "mean over datasets, "
+    return f"mean over its {averaged} parts, " if averaged > 1 else ""
 
 
 def _marked(block: pd.DataFrame) -> set[tuple[str, int]]:

@@ -46,13 +46,17 @@ class StudySettings(Settings):
 
 @dataclass(frozen=True)
 class StudyExperiment:
-    """A dataset embedded by a backbone: its sizes, largest first, and the backbone's settings and width."""
+    """A dataset embedded by a backbone: its sizes, largest first, and the backbone's settings and width.
+
+    `group` names the set that the dataset is a part of; None for a whole one.
+    """
 
     dataset: str
     backbone: str
     sizes: tuple[int, ...]
     width: int
     settings: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    group: str | None = None
 
 
 @dataclass(frozen=True)

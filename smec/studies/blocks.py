@@ -1,4 +1,4 @@
-"""The scores that studies of scores compare: a block per dataset, and one of the average where there are several."""
+"""The scores that studies of scores compare: a block per dataset, and one of each mean over several."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,12 +15,12 @@ AVERAGE = "average"
 
 @dataclass(frozen=True)
 class Block:
-    """Scores on one dataset, or their average over all datasets of a backbone.
+    """Scores on one dataset, or their mean over a group of datasets or over all datasets of a backbone.
 
     Attributes:
-        dataset: its name, or `AVERAGE`.
+        dataset: its name, that of the group, or `AVERAGE`.
         backbone: its name.
-        sizes: that are looked at, largest first; of the average those that all datasets have.
+        sizes: that are looked at, largest first; of a mean those that all its datasets have.
         cells: by run, as the study names it, and size.
     """
 
@@ -41,19 +41,20 @@ def blocks(
     sizes_of: Callable[[StudyExperiment], tuple[int, ...]],
     average: bool = True,
 ) -> Iterator[Block]:
-    """Yield a block per experiment, then, for each backbone with several datasets, their average.
+    """Yield a block per experiment, then, for each backbone, the mean of each group of datasets and of all of them.
 
     Args:
         job: of the study.
         runs: names of the runs to look at.
         sizes_of: the sizes of an experiment to look at, largest first.
-        average: whether the average is wanted.
+        average: whether the means are wanted.
 
     Raises:
         SmecError: scores are missing or damaged.
     """
-    from smec.analysis.cells import averaged
+    from smec.analysis.cells import means_over
 
+    groups = {experiment.dataset: experiment.group for experiment in job.experiments if experiment.group}
     by_backbone: dict[str, list[Block]] = {}
     for experiment in job.experiments:
         sizes = sizes_of(experiment)
@@ -61,10 +62,9 @@ def blocks(
         by_backbone.setdefault(experiment.backbone, []).append(found)
         yield found
     for backbone, sets in by_backbone.items():
-        common = tuple(size for size in sets[0].sizes if all(size in other.sizes for other in sets))
-        if average and len(sets) > 1 and common:
-            cells = {(run, size): averaged([one.cells[run, size] for one in sets]) for run in runs for size in common}
-            yield Block(AVERAGE, backbone, common, cells)
+        means = means_over({block.dataset: block.cells for block in sets}, groups) if average else {}
+        for name, cells in means.items():
+            yield Block(name, backbone, tuple(sorted({size for _, size in cells}, reverse=True)), cells)
 
 
 def quality(cell: "Cell") -> dict[str, Any]:

@@ -55,6 +55,24 @@ def test_a_run_knows_its_method_and_its_seeds():
     assert loaded.experiment("docs", "minilm").sizes == (384, 192, 96)
 
 
+FORUM = {"kind": "beir", "name": "cqadupstack"}
+
+
+def with_forums(**datasets):
+    experiments = [{**GOOD["experiments"][0], "dataset": name} for name in datasets]
+    return GOOD | {"datasets": datasets, "experiments": experiments}
+
+
+def test_parts_of_a_set_know_the_whole():
+    loaded = config.load(with_forums(docs={"kind": "pydocs"}, tex=FORUM | {"subset": "tex"}))
+    assert loaded.groups_of(loaded.experiments) == {"tex": "cqadupstack"}
+
+
+def test_no_dataset_has_the_name_of_a_mean():
+    with pytest.raises(SmecError, match=r"datasets\.cqadupstack .* that tex is a part of.* Rename it"):
+        config.load(with_forums(cqadupstack={"kind": "pydocs"}, tex=FORUM | {"subset": "tex"}))
+
+
 def test_sizes_need_not_begin_at_the_width():
     assert config.load(changed(("experiments", 0, "sizes"), [100, 7])).experiments[0].sizes == (100, 7)
 

@@ -136,6 +136,20 @@ def test_a_view_is_a_list_of_runs(scores):
     assert table["p"].isna().all()
 
 
+def test_parts_of_a_set_are_averaged_before_the_sets(tmp_path, files):
+    parts = [store(tmp_path, name, m, 0, scores_of(m, name, 0)) for m in LEVELS for name in ("cqa.a", "cqa.bb")]
+    groups = {"cqa.a": "cqa", "cqa.bb": "cqa"}
+    table = summarise(read_scores([*files, *parts]), View(rows=VIEW.rows, groups=groups))
+    assert table["dataset"].drop_duplicates().tolist() == ["cqa.a", "cqa.bb", "docs", "cqa", "average"]
+    found = table[(table["method"] == "mrl") & (table["dim"] == 8)].set_index("dataset")
+    mean = found["mean"]
+    assert mean["cqa"] == pytest.approx((mean["cqa.a"] + mean["cqa.bb"]) / 2)
+    assert mean["average"] == pytest.approx((mean["cqa"] + mean["docs"]) / 2)
+    assert found["n_datasets"].to_dict() == {"cqa.a": 1, "cqa.bb": 1, "docs": 1, "cqa": 2, "average": 3}
+    assert found["n_queries"]["average"] == 3 * QUERIES
+    assert "(mean over its 2 parts, 120 test queries, mean over 1 seed)" in markdown(table, "t")
+
+
 def test_average_over_datasets(tmp_path, files):
     other = [store(tmp_path, "papers", m, 0, scores_of(m, "papers", 0)) for m in LEVELS]
     table = summarise(read_scores([*files, *other]), VIEW)

@@ -88,6 +88,15 @@ def test_an_average_follows_where_there_are_several_datasets(frame_of):
     assert table.shape == (6, 5)
 
 
+def test_a_study_averages_the_parts_of_a_set_first(tmp_path):
+    other = {"mrl": SCORES["mrl"], "smrl": SCORES["mrl"]}
+    groups = {"cqa.a": "cqa", "cqa.b": "cqa"}
+    scores = {"docs": other, "cqa.a": SCORES, "cqa.b": other}
+    frame = analyse(job_of(tmp_path, studies.parse(PLAIN), scores, width=16, groups=groups))
+    gains = {name: found(frame, "+ SMRL", 8, name)["difference"] for name in (*scores, "cqa", "average")}
+    assert gains == pytest.approx({"docs": 0, "cqa.a": 0.1, "cqa.b": 0, "cqa": 0.05, "average": 0.025}, abs=1e-12)
+
+
 def test_a_published_average_stands_beside_our_average(frame_of):
     """At 8 and 4 of ours stand 256 and 128 of the paper: 57.9 - 40.7 and 53.8 - 31.2 percentage points."""
     rows = {"PCA": "mrl", "Matryoshka-Adaptor": "smrl"}

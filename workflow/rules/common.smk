@@ -156,6 +156,7 @@ def view_spec(wildcards):
         rows=[list(row) for row in zip(map(CONFIG.canonical, view.methods), labels)],
         tested=view.tested and CONFIG.canonical(view.tested),
         widths={e.backbone: width_of(e.backbone) for e in shown},
+        groups=CONFIG.groups_of(shown),
     )
 
 
@@ -193,6 +194,7 @@ def study_spec(wildcards):
                 sizes=e.sizes,
                 width=width_of(e.backbone),
                 settings=CONFIG.backbones[e.backbone],
+                group=CONFIG.groups_of([e]).get(e.dataset),
             )
             for e in CONFIG.experiments_of(study)
         ],

@@ -41,7 +41,7 @@ class Findings:
     """One dataset and backbone of a table of scores.
 
     Attributes:
-        dataset: name, or `average`.
+        dataset: name, or that of a group of datasets, or `average`.
         backbone: name.
         tested: label of the tested run; empty where none is.
         width: dimensions of the uncompressed vectors, else the largest size.
@@ -57,6 +57,11 @@ class Findings:
     uncompressed: float | None
     points: tuple[Point, ...]
     block: pd.DataFrame
+
+    @property
+    def averaged(self) -> bool:
+        """Whether the scores are means over several datasets."""
+        return bool((self.block["n_datasets"] > 1).any())
 
     @property
     def ahead(self) -> tuple[Point, ...]:

@@ -9,9 +9,9 @@ from typing import Any
 
 import pandas as pd
 
+from smec.analysis.cells import AVERAGE
 from smec.files import read_json
 from smec.reporting.page.markup import Cells, literal
-from smec.reporting.summary import AVERAGE
 
 PACKAGE = Path(__file__).parents[2]
 HERE = ("smec", "numpy", "pandas", "scipy", "matplotlib", "pytrec-eval-terrier", "docutils", "itables")
