@@ -34,6 +34,8 @@ wildcard_constraints:
     seed=r"\d+",
     stage=r"dim\d+|all",
     role="corpus|queries",
+    part=r"\d+",
+    parts=r"\d+",
     view=one_of(CONFIG.views),
     study=one_of(CONFIG.studies),
 

@@ -69,6 +69,24 @@ def embed(spec: Spec, data: Data, output: Output) -> None:
 
 
 @app.command()
+def embed_part(spec: Spec, data: Data, output: Output) -> None:
+    """Encode a part of the shards of a store that several jobs share."""
+    from smec.jobs import embed as job
+
+    job.run_part(_parsed(spec), data, output)
+
+
+@app.command()
+def gather(
+    parts: Annotated[list[Path], typer.Argument(help="What `embed-part` has written, of all parts.")], output: Output
+) -> None:
+    """Make one store of the shards that all parts have written."""
+    from smec.jobs import gather as job
+
+    job.run(parts, output)
+
+
+@app.command()
 def pretrain(spec: Spec, data: Data, output: Output) -> None:
     """Train a small CLIP on a dataset of captions and images."""
     from smec.jobs import pretrain as job

@@ -33,6 +33,9 @@ class Experiment(Settings):
     sizes: NonEmpty[int] = Field(
         description="Numbers of dimensions, decreasing; the first may be the backbone's own width."
     )
+    embed_jobs: int = Field(
+        1, ge=1, description="Jobs that share the encoding of the corpus, each a part of its shards; 1 for small sets."
+    )
     main: bool = Field(True, description="Whether views and studies that name no datasets include this one.")
 
     @field_validator("sizes")

@@ -114,6 +114,12 @@ def _check_model(config: Config, backbone: str) -> None:
 def _check_pair(config: Config, experiment: Experiment) -> None:
     dataset = datasets.parse(config.datasets[experiment.dataset])
     backbone = backbones.parse(config.backbones[experiment.backbone])
+    if experiment.embed_jobs > 1 and not backbone.shared_by_jobs:
+        raise SmecError(
+            f"The experiment on {experiment.dataset} with {experiment.backbone} says embed_jobs: "
+            f"{experiment.embed_jobs}, but the pace and the ceiling of the cost of an API hold for one job. Remove "
+            "embed_jobs; `concurrency` of the backbone says how many requests that job has under way."
+        )
     for role in ROLES:
         told = mismatch(role, dataset.modality(role), backbone.encodes)
         if told:

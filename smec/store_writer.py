@@ -2,7 +2,8 @@
 
 Beside each finished shard lies a small JSON file with the key, the size and the sha256. Shards are written under a
 temporary name and renamed, so that several jobs can write different shards of one store. `finish` verifies all of them
-and writes the manifest.
+and writes the manifest. Where several jobs share the work, each sums up its shards in a file of its own (`summed_up`),
+and `smec.store_parts` makes the manifest of these: the store is the same, byte for byte, however many jobs wrote it.
 """
 
 import hashlib
@@ -37,6 +38,7 @@ class StoreWriter:
         dim: length of a vector.
         shard_rows: rows per shard; the last one may be shorter.
         dtype: how vectors are stored; they are read back as float32 in either case.
+        code: hash of the code that makes the vectors; shards of other code are made anew.
         details: facts for the manifest that do not change a vector (versions of packages, say).
     """
 
@@ -46,6 +48,7 @@ class StoreWriter:
     dim: int
     shard_rows: int
     dtype: StoreDtype = "float32"
+    code: str = ""
     details: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -73,16 +76,31 @@ class StoreWriter:
             EmbeddingStore.open(self.folder, self._identity()["key"])
         except SmecError as error:
             logger.warning("%s The step starts anew.", error)
-            (self.folder / MANIFEST).unlink()
+            self.discard_manifest()
             return False
-        if (manifest["rows"], manifest["dim"], manifest["dtype"]) == (self.rows, self.dim, self.dtype):
+        same = ("rows", "dim", "dtype", "code")
+        if [manifest.get(name) for name in same] == [self._identity()[name] for name in same]:
             return True
-        (self.folder / MANIFEST).unlink()
+        self.discard_manifest()
         return False
 
-    def missing(self) -> list[int]:
-        """Return the shards that are still to be written; those that are whole and of this key are kept."""
-        return [shard for shard in range(len(self)) if self._entry(shard) is None]
+    def discard_manifest(self) -> None:
+        """Make the store an unfinished one."""
+        (self.folder / MANIFEST).unlink(missing_ok=True)
+
+    def take_over(self, shards: Sequence[int]) -> None:
+        """Keep `shards` of a finished store of the same key, layout and code, as if they had just been written."""
+        try:
+            manifest = read_manifest(self.folder)
+        except SmecError:
+            return
+        if {name: manifest.get(name) for name in self._identity()} == self._identity():
+            for shard in shards:
+                self._note(shard, manifest["shards"][shard])
+
+    def missing(self, shards: Sequence[int] | None = None) -> list[int]:
+        """Return those of `shards` (None: all) that are still to be written; whole ones of this key are kept."""
+        return [shard for shard in (range(len(self)) if shards is None else shards) if self._entry(shard) is None]
 
     def write(self, shard: int, vectors: NDArray[np.floating[Any]], ids: Sequence[str]) -> None:
         """Write one shard, atomically.
@@ -106,8 +124,15 @@ class StoreWriter:
             stale.unlink(missing_ok=True)
         with atomic_path(path) as temporary:
             digest, size = _write_npy(temporary, stored)
-        entry = {"file": path.name, "rows": stop - start, "bytes": size, "sha256": digest}
-        write_json(self._sidecar(shard), {"store": sha256_of_json(self._identity()), **entry})
+        self._note(shard, {"file": path.name, "rows": stop - start, "bytes": size, "sha256": digest})
+
+    def summed_up(self, shards: Sequence[int]) -> dict[str, Any]:
+        """Return what `smec.store_parts` must know of finished shards; JSON values only.
+
+        Raises:
+            SmecError: a shard is missing or not whole.
+        """
+        return {"store": {**self._identity(), **self.details}, "shards": self._entries(shards)}
 
     def finish(self) -> None:
         """Write the manifest once every shard is whole, and remove what does not belong to the store.
@@ -115,16 +140,8 @@ class StoreWriter:
         Raises:
             SmecError: a shard is missing or not whole.
         """
-        entries = [self._entry(shard) for shard in range(len(self))]
-        if None in entries:
-            raise SmecError(
-                f"The store {self.folder} lacks the shard {self._path(entries.index(None))}. Embed it first."
-            )
-        write_json(self.folder / MANIFEST, {**self._identity(), **self.details, "shards": entries})
-        kept = {MANIFEST, *(self._path(shard).name for shard in range(len(self)))}
-        for path in self.folder.glob("*shard-*"):
-            if path.name not in kept:
-                path.unlink()
+        told = self.summed_up(range(len(self)))
+        write_manifest(self.folder, told["store"], told["shards"])
 
     def _identity(self) -> dict[str, Any]:
         return {
@@ -134,7 +151,18 @@ class StoreWriter:
             "dim": self.dim,
             "dtype": self.dtype,
             "shard_rows": self.shard_rows,
+            "code": self.code,
         }
+
+    def _entries(self, shards: Sequence[int]) -> list[dict[str, Any]]:
+        found = {shard: self._entry(shard) for shard in shards}
+        for shard, entry in found.items():
+            if entry is None:
+                raise SmecError(f"The store {self.folder} lacks the shard {self._path(shard)}. Embed it first.")
+        return [entry for entry in found.values() if entry]
+
+    def _note(self, shard: int, entry: Mapping[str, Any]) -> None:
+        write_json(self._sidecar(shard), {"store": sha256_of_json(self._identity()), **entry})
 
     def _entry(self, shard: int) -> dict[str, Any] | None:
         path, sidecar = self._path(shard), self._sidecar(shard)
@@ -142,11 +170,10 @@ class StoreWriter:
             return None
         try:
             entry: dict[str, Any] = read_json(sidecar)
-            whole = entry.pop("store") == sha256_of_json(self._identity())
-            whole = whole and path.stat().st_size == entry["bytes"] and sha256_of_file(path) == entry["sha256"]
+            same = entry.pop("store") == sha256_of_json(self._identity())
+            return entry if same and is_whole(path, entry) else None
         except (SmecError, KeyError, AttributeError):
             return None
-        return entry if whole else None
 
     def _path(self, shard: int) -> Path:
         return self.folder / f"shard-{shard:05d}.npy"
@@ -166,6 +193,20 @@ def refuse_unusable_rows(vectors: NDArray[Any], ids: Sequence[str], where: str) 
             f"The vector of {str(ids[row])!r} for {where} {fault} ({int((~usable).sum())} such rows in this block). "
             "A vector without a direction cannot be ranked: check the text or the source of this row, or remove it."
         )
+
+
+def is_whole(path: Path, entry: Mapping[str, Any]) -> bool:
+    """Say whether a shard has the bytes and the sha256 of its entry."""
+    return path.exists() and path.stat().st_size == entry["bytes"] and sha256_of_file(path) == entry["sha256"]
+
+
+def write_manifest(folder: Path, store: Mapping[str, Any], shards: Sequence[Mapping[str, Any]]) -> None:
+    """Make a store of whole `shards` a finished one, and remove what does not belong to it."""
+    write_json(folder / MANIFEST, {**store, "shards": list(shards)})
+    kept = {MANIFEST, *(entry["file"] for entry in shards)}
+    for path in folder.glob("*shard-*"):
+        if path.name not in kept:
+            path.unlink()
 
 
 def _write_npy(path: Path, array: NDArray[Any]) -> tuple[str, int]:

@@ -20,6 +20,8 @@ class BackboneSettings(Settings):
 
     encodes: ClassVar[frozenset[Modality]] = frozenset({"text"})
     """What may be on a side of a dataset."""
+    shared_by_jobs: ClassVar[bool] = True
+    """Whether several jobs may encode parts of one store at once."""
 
     dim: int = Field(ge=1, description="Length of a vector; known before the backbone is loaded, checked when it is.")
 

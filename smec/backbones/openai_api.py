@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,6 +37,7 @@ logger = logging.getLogger(__name__)
 class OpenAISettings(BackboneSettings):
     """A model behind the embeddings API, and how it may be used."""
 
+    shared_by_jobs: ClassVar[bool] = False
     kind: Literal["openai"] = Field(default="openai", description="A model behind OpenAI's embeddings API.")
     model: str = Field(default="text-embedding-3-large", description="Name of the model at the server.")
     dim: int = Field(default=3072, ge=1, description="Length of a vector of the model, checked at the first answer.")

@@ -68,6 +68,14 @@ def test_parts_of_a_set_know_the_whole():
     assert loaded.groups_of(loaded.experiments) == {"tex": "cqadupstack"}
 
 
+def test_an_api_is_asked_by_one_job():
+    api = {"backbones": {"api": {"kind": "openai", "max_cost": 1}}}
+    experiment = {"dataset": "docs", "backbone": "api", "sizes": [3072, 96], "embed_jobs": 4}
+    with pytest.raises(SmecError, match=r"docs with api says embed_jobs: 4, but the pace .* hold for one job"):
+        config.load(GOOD | api | {"experiments": [experiment]})
+    assert config.load(GOOD | api | {"experiments": [experiment | {"embed_jobs": 1}]})
+
+
 def test_no_dataset_has_the_name_of_a_mean():
     with pytest.raises(SmecError, match=r"datasets\.cqadupstack .* that tex is a part of.* Rename it"):
         config.load(with_forums(cqadupstack={"kind": "pydocs"}, tex=FORUM | {"subset": "tex"}))

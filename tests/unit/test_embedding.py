@@ -11,9 +11,10 @@ from smec.backbones.precomputed import PrecomputedSettings
 from smec.backbones.sentence_transformer import SentenceTransformerSettings
 from smec.datasets import reading
 from smec.datasets.base import Dataset, DatasetSettings, qrels_table, text_table, write
-from smec.embedding import embed, expected_key
+from smec.embedding import embed, embed_part, expected_key
 from smec.errors import SmecError
 from smec.store import EmbeddingStore
+from smec.store_parts import gather
 
 ROWS, DIM = 30, 4
 SETTINGS = SentenceTransformerSettings(dim=DIM)
@@ -102,6 +103,88 @@ def test_an_interrupted_run_resumes_without_encoding_a_shard_twice(data, backbon
     for path in (tmp_path / "whole").iterdir():
         assert path.read_bytes() == (tmp_path / "store" / path.name).read_bytes()
     assert capfd.readouterr() == ("", "")
+
+
+def part_files(folder, parts):
+    return [folder / f"part-{part}-of-{parts}.json" for part in range(1, parts + 1)]
+
+
+def embed_parts(data, folder, parts, chosen=None):
+    for number, file in enumerate(part_files(folder, parts), start=1):
+        if chosen is None or number in chosen:
+            embed_part(data, SETTINGS, "corpus", file, number, parts, shard_rows=7)
+
+
+def assert_equal_folders(first, second):
+    assert {p.name: p.read_bytes() for p in first.iterdir()} == {p.name: p.read_bytes() for p in second.iterdir()}
+
+
+@pytest.fixture
+def whole(data, backbone, tmp_path):
+    backbone()
+    embed(data, SETTINGS, "corpus", tmp_path / "whole", shard_rows=7)
+    return tmp_path / "whole"
+
+
+@pytest.mark.parametrize("parts", [1, 2, 3, 5, 9])
+def test_jobs_that_share_a_store_leave_what_one_job_leaves(data, backbone, whole, tmp_path, parts):
+    """Five shards for up to nine jobs; jobs end in any order; as in the workflow, the files of the parts are removed."""
+    fake = backbone()
+    embed_parts(data, tmp_path / "store", parts, range(parts, 0, -1))
+    with pytest.raises(SmecError, match="is not finished"):
+        EmbeddingStore.open(tmp_path / "store")
+    gather(tmp_path / "store", part_files(tmp_path / "store", parts))
+    assert sorted(fake.encoded) == reading.texts(data, "corpus")
+    for file in part_files(tmp_path / "store", parts):
+        file.unlink()
+    assert_equal_folders(tmp_path / "store", whole)
+
+
+def test_a_part_that_dies_half_way_goes_on_and_touches_no_other(data, backbone, whole, tmp_path):
+    backbone()
+    embed_parts(data, tmp_path / "store", 2, [1])
+    first = backbone(stop_after=1)
+    with pytest.raises(KeyboardInterrupt):
+        embed_parts(data, tmp_path / "store", 2, [2])
+    assert not part_files(tmp_path / "store", 2)[1].exists()
+    second = backbone()
+    embed_parts(data, tmp_path / "store", 2, [2])
+    assert first.encoded + second.encoded == reading.texts(data, "corpus", 14), "the shards 2, 3 and 4, once"
+    gather(tmp_path / "store", files := part_files(tmp_path / "store", 2))
+    for file in files:
+        file.unlink()
+    assert_equal_folders(tmp_path / "store", whole)
+
+
+def test_another_number_of_jobs_encodes_nothing_again(data, backbone, whole, tmp_path):
+    before = {path.name: path.read_bytes() for path in whole.iterdir()}
+    fake = backbone()
+    embed_parts(data, whole, 3)
+    gather(whole, files := part_files(whole, 3))
+    assert fake.encoded == []
+    for file in files:
+        file.unlink()
+    assert {path.name: path.read_bytes() for path in whole.iterdir()} == before
+
+
+def test_other_code_encodes_anew(data, backbone, whole, monkeypatch):
+    monkeypatch.setattr(embedding, "source_hash", lambda *_: "edited")
+    fake = backbone()
+    embed_parts(data, whole, 2, [1])
+    assert fake.encoded == reading.texts(data, "corpus", 0, 14)
+    assert not (whole / "manifest.json").exists(), "what others might read is no longer whole"
+    embed(data, SETTINGS, "corpus", whole, shard_rows=7)
+    assert fake.encoded == reading.texts(data, "corpus")
+
+
+def test_a_part_that_is_not_there(data, backbone, tmp_path):
+    with pytest.raises(SmecError, match="no part 3 of 2"):
+        embed_part(data, SETTINGS, "corpus", tmp_path / "part-3-of-2.json", 3, 2)
+
+
+def test_a_part_without_shards_loads_no_model(data, monkeypatch, tmp_path):
+    monkeypatch.setattr(embedding.backbones, "load", lambda _: pytest.fail("loaded"))
+    embed_part(data, SETTINGS, "corpus", tmp_path / "part-1-of-9.json", 1, 9, shard_rows=7)
 
 
 def test_a_finished_store_is_left_alone(data, backbone, tmp_path):

@@ -106,6 +106,25 @@ def model_files(wildcards):
     return [str(path) for path in settings.files()]
 
 
+def dataset_of_shared_store():
+    """The datasets whose corpus is encoded by several jobs, each only beside the backbone and role that say so."""
+    stores = [
+        f"{e.dataset}/{e.backbone}/corpus"
+        for e in CONFIG.experiments
+        if e.embed_jobs > 1
+    ]
+    return rf"(?=(?:{one_of(stores)})/)[^/]+"
+
+
+def parts_of_store(wildcards):
+    parts = CONFIG.experiment(wildcards.dataset, wildcards.backbone).embed_jobs
+    return [
+        f"results/embeddings/{wildcards.dataset}/{wildcards.backbone}/{wildcards.role}"
+        f"/part-{part}-of-{parts}.json"
+        for part in range(1, parts + 1)
+    ]
+
+
 def training_set(wildcards):
     backbone = trained_models()[wildcards.model]
     dataset = backbones.parse(CONFIG.backbones[backbone]).trained_on

@@ -52,6 +52,60 @@ rule embed:
         " --output $(dirname {output:q}) 2> {log:q}"
 
 
+# Large corpora, where `embed_jobs` of an experiment is above 1: each job writes its part of the shards.
+rule embed_part:
+    input:
+        data="results/data/{dataset}/manifest.json",
+        model=model_files,
+    output:
+        temp(
+            "results/embeddings/{dataset}/{backbone}/{role}/part-{part}-of-{parts}.json"
+        ),
+    log:
+        "results/logs/embed/{dataset}.{backbone}.{role}.{part}-of-{parts}.log",
+    benchmark:
+        "results/benchmarks/embed/{dataset}.{backbone}.{role}.{part}-of-{parts}.tsv"
+    conda:
+        "../../envs/gpu.yaml"
+    threads: 8
+    resources:
+        gpu=CONFIG.embed_gpus,
+    params:
+        spec=lambda w: as_spec(
+            backbone=CONFIG.backbones[w.backbone],
+            role=w.role,
+            part=int(w.part),
+            parts=int(w.parts),
+            **CONFIG.store.model_dump(mode="json"),
+        ),
+        code=lambda w: source_hash(
+            "smec.jobs.embed", module_of(backbones, CONFIG.backbones[w.backbone])
+        ),
+    shell:
+        "python -m smec embed-part --spec {params.spec:q} --data $(dirname {input.data:q})"
+        " --output {output:q} 2> {log:q}"
+
+
+rule gather:
+    input:
+        parts_of_store,
+    output:
+        "results/embeddings/{dataset}/{backbone}/{role}/manifest.json",
+    log:
+        "results/logs/gather/{dataset}.{backbone}.{role}.log",
+    wildcard_constraints:
+        dataset=dataset_of_shared_store(),
+    conda:
+        "../../envs/cpu.yaml"
+    params:
+        code=source_hash("smec.jobs.gather"),
+    shell:
+        "python -m smec gather {input:q} --output $(dirname {output:q}) 2> {log:q}"
+
+
+ruleorder: gather > embed
+
+
 rule mine:
     input:
         data="results/data/{dataset}/manifest.json",
