@@ -15,7 +15,4 @@ def excluded_rows(data: Path) -> NDArray[np.int64] | None:
     """
     if not reading.manifest(data)["exclude_self"]:
         return None
-    corpus = np.asarray(reading.ids(data, "corpus"), dtype=object)
-    queries = np.asarray(reading.ids(data, "queries"), dtype=object)
-    place = np.minimum(np.searchsorted(corpus, queries), len(corpus) - 1)
-    return np.where(corpus[place] == queries, place, -1).astype(np.int64)
+    return reading.documents_of_the_same_id(data)

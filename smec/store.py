@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from smec.errors import SmecError
 from smec.files import read_json, sha256_of_file
+from smec.mapped import reopened
 
 MANIFEST = "manifest.json"
 FORMAT = 1
@@ -79,7 +80,7 @@ class EmbeddingStore:
         for shard, first in zip(self.shards, self.starts[:-1].tolist(), strict=True):
             low, high = max(start, first), min(stop, first + len(shard))
             if low < high:
-                result[low - start : high - start] = shard[low - first : high - first]
+                result[low - start : high - start] = reopened(shard)[low - first : high - first]
         return result
 
     def gather(self, rows: NDArray[np.integer[Any]]) -> NDArray[np.float32]:
@@ -96,7 +97,8 @@ class EmbeddingStore:
         bounds = np.searchsorted(wanted[order], self.starts)
         for shard, first, low, high in zip(self.shards, self.starts[:-1], bounds[:-1], bounds[1:], strict=True):
             members = order[low:high]
-            result[members] = shard[wanted[members] - first]
+            if len(members):
+                result[members] = reopened(shard)[wanted[members] - first]
         return result
 
 

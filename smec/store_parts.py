@@ -22,7 +22,9 @@ def gather(folder: Path, parts: Sequence[Path]) -> None:
     told = [(path, read_json(path)) for path in parts]
     told = [(path, part) for path, part in told if part["shards"]]
     if not told:
-        raise SmecError(f"None of the {len(parts)} parts of the store {folder} holds a shard. Run the embed step again.")
+        raise SmecError(
+            f"None of the {len(parts)} parts of the store {folder} holds a shard. Run the embed step again."
+        )
     store, entries = told[0][1]["store"], dict[str, dict[str, Any]]()
     for path, part in told:
         differing = [name for name in store if part["store"].get(name) != store[name]]

@@ -12,6 +12,7 @@ from smec.backbones.base import BackboneSettings, check_dim, unit_rows
 from smec.datasets import reading
 from smec.errors import SmecError
 from smec.files import sha256_of_file
+from smec.mapped import reopened
 from smec.modality import Modality
 
 
@@ -73,7 +74,7 @@ class VectorRows:
 
     def __call__(self, start: int, stop: int) -> NDArray[np.float32]:
         """Return float32 (stop - start, dim): unit vectors of the rows `start:stop` of the parquet file."""
-        return unit_rows(self.vectors[reading.source_rows(self.folder, self.role, start, stop)])
+        return unit_rows(reopened(self.vectors)[reading.source_rows(self.folder, self.role, start, stop)])
 
 
 def load(settings: PrecomputedSettings) -> PrecomputedBackbone:

@@ -23,16 +23,14 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 from pydantic import Field, model_validator
 
+from smec.datasets.sorted_rows import write_sorted
 from smec.datasets.splits import SPLITS, TEST
 from smec.errors import SmecError
 from smec.files import atomic_path, sha256_of_file, write_json
 from smec.modality import Modality
 from smec.settings import Settings
-
-ROW_GROUP_ROWS = 8192
 
 logger = logging.getLogger(__name__)
 
@@ -139,14 +137,14 @@ def write(dataset: Dataset, settings: DatasetSettings, folder: Path) -> None:
     judged = _judged_queries(dataset)
     split = pa.table({"query_id": sorted(dataset.split), "split": [dataset.split[q] for q in sorted(dataset.split)]})
     tables = {
-        "corpus": dataset.corpus.sort_by("id"),
-        "queries": judged.sort_by("id"),
-        "qrels": dataset.qrels.sort_by([(_asker(dataset), "ascending"), ("corpus_id", "ascending")]),
-        "split": split,
+        "corpus": (dataset.corpus, ["id"]),
+        "queries": (judged, ["id"]),
+        "qrels": (dataset.qrels, [_asker(dataset), "corpus_id"]),
+        "split": (split, ["query_id"]),
     }
-    for name, table in tables.items():
+    for name, (table, by) in tables.items():
         with atomic_path(folder / f"{name}.parquet") as temporary:
-            pq.write_table(table, temporary, row_group_size=ROW_GROUP_ROWS, compression="zstd")
+            write_sorted(table, by, temporary)
     manifest = {
         "kind": settings.model_dump()["kind"],
         "settings": settings.model_dump(mode="json"),

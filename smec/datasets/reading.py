@@ -18,6 +18,7 @@ from smec.modality import Modality
 
 Role = Literal["corpus", "queries"]
 ROLES = ("corpus", "queries")
+IDS_AT_ONCE = 1 << 20
 COLUMNS: dict[Modality, set[str]] = {"text": {"text"}, "image": {"file", "image"}, "vectors": {"source_row"}}
 
 
@@ -91,6 +92,22 @@ def source_rows(folder: str | Path, role: str, start: int = 0, stop: int | None 
         SmecError: the dataset brings no vectors.
     """
     return _numbers(_column(folder, role, "source_row", start, stop)).astype(np.int64)
+
+
+def documents_of_the_same_id(folder: str | Path) -> NDArray[np.int64]:
+    """Return int64 (queries,): for each query the row of the document that has its id, -1 for none.
+
+    The ids of the corpus are read as a stream: millions of them as Python texts would take gigabytes.
+    """
+    queries = _column(folder, "queries", "id", 0, None)
+    found, first = np.full(len(queries), -1, dtype=np.int64), 0
+    with _file(folder, "corpus") as file:
+        for batch in file.iter_batches(IDS_AT_ONCE, columns=["id"]):
+            query = np.from_dlpack(pc.fill_null(pc.index_in(batch["id"], value_set=queries), -1))
+            (row,) = np.nonzero(query >= 0)
+            found[query[row]] = first + row
+            first += len(batch)
+    return found
 
 
 def judgements(folder: str | Path, split: str) -> Judgements:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from smec.errors import SmecError
 from smec.files import atomic_path, sha256_of_file
+from smec.mapped import reopened
 from smec.store_writer import refuse_unusable_rows
 
 BLOCK_BYTES = 1 << 26
@@ -118,7 +119,7 @@ def side_by_side(paths: Sequence[Path], ids: Sequence[str], copy: Path) -> Vecto
         header = np.lib.format.header_data_from_array_1_0(np.empty((0, shape[1]), dtype=np.float32))
         np.lib.format.write_array_header_1_0(stream, {**header, "shape": shape})
         for start in range(0, shape[0], rows):
-            blocks = [part[start : start + rows] for part in parts]
+            blocks = [reopened(part)[start : start + rows] for part in parts]
             for path, block in zip(paths, blocks, strict=True):
                 refuse_unusable_rows(block, ids[start : start + rows], str(path))
             stream.write(np.ascontiguousarray(np.concatenate([unit_rows(block) for block in blocks], axis=1)).data)
@@ -141,7 +142,7 @@ def width_of(path: Path) -> int:
 def _blocks(vectors: NDArray[Any]) -> Iterator[tuple[int, NDArray[Any]]]:
     rows = max(1, BLOCK_BYTES // (vectors.shape[1] * vectors.itemsize))
     for start in range(0, len(vectors), rows):
-        yield start, vectors[start : start + rows]
+        yield start, reopened(vectors)[start : start + rows]
 
 
 def _copy_parquet(path: Path, copy: Path) -> None:

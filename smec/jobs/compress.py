@@ -11,6 +11,7 @@ from smec.datasets.vector_files import memory_map
 from smec.errors import SmecError, nearest_name
 from smec.files import atomic_path
 from smec.fitted import open_compressor
+from smec.mapped import reopened
 from smec.method import Compressor
 from smec.progress import progress
 from smec.store_writer import refuse_unusable_rows
@@ -56,7 +57,7 @@ def run(
     with atomic_path(output) as temporary, temporary.open("wb") as stream:
         np.lib.format.write_array_header_1_0(stream, header)
         for start in progress(range(0, len(vectors), rows), "compress"):
-            block = memory_map(source)[start : start + rows]  # a new map: what was read leaves memory with the old one
+            block = reopened(vectors)[start : start + rows]
             names = [f"row {row}" for row in range(start, start + len(block))]
             refuse_unusable_rows(block, names, str(source))
             small = compressed(opened, unit_rows(block), size).astype(dtype)

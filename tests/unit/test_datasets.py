@@ -10,7 +10,8 @@ from pydantic import ValidationError
 
 from smec import datasets
 from smec.datasets import reading
-from smec.datasets.base import ROW_GROUP_ROWS, Dataset, DatasetSettings, qrels_table, text_table, write
+from smec.datasets.base import Dataset, DatasetSettings, qrels_table, text_table, write
+from smec.datasets.sorted_rows import ROW_GROUP_ROWS, write_sorted
 from smec.datasets.splits import complete_split, hashed_fraction, split_by_hash
 from smec.errors import SmecError
 from smec.files import sha256_of_file
@@ -84,11 +85,39 @@ def test_a_full_disk_leaves_nothing_half_written(tmp_path, monkeypatch):
     def full(*_args, **_kwargs):
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr("smec.datasets.base.pq.write_table", full)
+    monkeypatch.setattr("smec.datasets.sorted_rows.pq.ParquetWriter.write_table", full)
     with pytest.raises(SmecError, match=r"disk is full.*corpus.parquet"):
         write(tiny(), TinySettings(), tmp_path)
     assert not (tmp_path / "manifest.json").exists()
     assert not list(tmp_path.glob(".*"))
+
+
+@pytest.fixture
+def in_chunks():
+    """80,000 texts of 400 characters in chunks of odd sizes, ids in no order."""
+    rows = np.random.default_rng(0).permutation(80_000)
+    ids = [f"{row:05d}" for row in rows]
+    cuts = [0, 1, 1, 7000, 55_004, 80_000]
+    return pa.concat_tables(
+        text_table(ids[a:b], [f"{i:>400}" for i in ids[a:b]]) for a, b in zip(cuts, cuts[1:], strict=False)
+    )
+
+
+def test_sorting_in_row_groups_gives_the_bytes_of_sorting_all_at_once(tmp_path, in_chunks):
+    write_sorted(in_chunks, ["id"], tmp_path / "ours.parquet")
+    whole = in_chunks.sort_by("id")
+    pq.write_table(whole, tmp_path / "whole.parquet", row_group_size=ROW_GROUP_ROWS, compression="zstd")
+    assert (tmp_path / "ours.parquet").read_bytes() == (tmp_path / "whole.parquet").read_bytes()
+
+
+def test_sorting_makes_no_second_copy(tmp_path, in_chunks):
+    before, pool = pa.default_memory_pool(), pa.proxy_memory_pool(pa.default_memory_pool())
+    pa.set_memory_pool(pool)
+    try:
+        write_sorted(in_chunks, ["id"], tmp_path / "corpus.parquet")
+    finally:
+        pa.set_memory_pool(before)
+    assert pool.max_memory() < in_chunks.nbytes / 2
 
 
 @pytest.mark.parametrize(("start", "stop"), [(0, 0), (0, 5), (8190, 8195), (ROW_GROUP_ROWS, 20000), (19999, None)])

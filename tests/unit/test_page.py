@@ -30,7 +30,14 @@ HOSTILE = ["*bold*", "`x`_", "a_", "|sub|", ".. image:: x", "- item", "1. item",
 
 def row(method, dim, mean, **others):
     empty = dict.fromkeys(COLUMNS, "") | dict.fromkeys(NUMBERS, math.nan) | UNTESTED
-    place = {"dataset": "docs", "backbone": "minilm", "metric": "ndcg@10", "n_datasets": 1, "n_queries": 9, "n_seeds": 1}
+    place = {
+        "dataset": "docs",
+        "backbone": "minilm",
+        "metric": "ndcg@10",
+        "n_datasets": 1,
+        "n_queries": 9,
+        "n_seeds": 1,
+    }
     told = {"method": method, "label": method.upper(), "dim": dim, "mean": mean, "reference": False, "best": False}
     return empty | place | told | others
 

@@ -2,6 +2,8 @@
 
 import errno
 import json
+import os
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -69,6 +71,27 @@ def test_the_size_of_shards_changes_nothing(tmp_path, shard_rows):
 def test_gather_keeps_order_and_repeats(folder, rows):
     rows = np.array(rows, dtype=np.int64)
     np.testing.assert_array_equal(EmbeddingStore.open(folder).gather(rows), vectors()[rows])
+
+
+@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="needs Linux's account of resident memory")
+def test_a_pass_over_a_store_does_not_stay_in_memory(tmp_path):
+    """64 MiB in two shards: neither slices nor single rows leave pages behind while the store is open."""
+    rows, dim = 1 << 15, 512
+    store = writer(tmp_path, rows=rows, dim=dim, shard_rows=rows // 2)
+    block = np.ones((rows // 2, dim), dtype=np.float32)
+    for shard in (0, 1):
+        store.write(shard, block, [""])
+    store.finish()
+    opened = EmbeddingStore.open(tmp_path, verify=False)
+    before = resident_bytes()
+    for start in range(0, rows, 4096):
+        assert opened[start : start + 4096].shape == (4096, dim)
+    assert opened.gather(np.arange(0, rows, 8)).any()
+    assert resident_bytes() - before < 16 << 20
+
+
+def resident_bytes():
+    return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
 def test_wrong_use(folder):

@@ -45,7 +45,7 @@ def test_the_store_is_whole(parts, tmp_path):
 
 
 def test_a_part_that_is_left_out(parts, tmp_path):
-    with pytest.raises(SmecError, match="1 parts .* hold 14 of 23 rows"):
+    with pytest.raises(SmecError, match=r"1 parts .* hold 14 of 23 rows"):
         gather(tmp_path, parts[:1])
 
 
