@@ -1,8 +1,8 @@
 """`python -m benchmarks [names]`: time against named peers and write results/benchmarks/benchmarks.{csv,md}.
 
-Without names: all of search, encode, images, memory_step, wide_memory, pca, ware, startup, overhead. A row replaces the
-row of an earlier run of the same comparison on the same number of threads. Set OMP_NUM_THREADS to say how many cores
-the libraries may use.
+Without names: all of search, encode, images, memory_step, wide_memory, pca, ware, scale, startup, overhead. A row
+replaces the row of an earlier run of the same comparison on the same number of threads. Set OMP_NUM_THREADS to say how
+many cores the libraries may use.
 """
 
 import argparse
@@ -11,7 +11,7 @@ import sys
 
 from benchmarks.common import FOLDER, record
 
-NAMES = ("search", "encode", "images", "memory_step", "wide_memory", "pca", "ware", "startup", "overhead")
+NAMES = ("search", "encode", "images", "memory_step", "wide_memory", "pca", "ware", "scale", "startup", "overhead")
 
 
 def main(arguments: list[str]) -> None:

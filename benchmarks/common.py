@@ -59,11 +59,14 @@ class Comparison:
 
 
 def compare(
-    ours: tuple[str, Callable[[], object]], peers: Sequence[tuple[str, Callable[[], object]]], rounds: int = 5
+    ours: tuple[str, Callable[[], object]],
+    peers: Sequence[tuple[str, Callable[[], object]]],
+    rounds: int = 5,
+    warm_up: bool = True,
 ) -> list[Comparison]:
-    """Call ours and every peer in turn, `rounds` times after one warm-up, and return one row per peer."""
+    """Call ours and every peer in turn, `rounds` times, by default after one warm-up, and return one row per peer."""
     callables = [ours, *peers]
-    for _, call in callables:
+    for _, call in callables if warm_up else ():
         call()
     seconds: list[list[float]] = [[] for _ in callables]
     for _ in range(rounds):

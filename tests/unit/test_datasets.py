@@ -1,6 +1,7 @@
 """The shared writing, reading and splitting of datasets, and their registry."""
 
 import errno
+import itertools
 
 import numpy as np
 import pyarrow as pa
@@ -97,10 +98,8 @@ def in_chunks():
     """80,000 texts of 400 characters in chunks of odd sizes, ids in no order."""
     rows = np.random.default_rng(0).permutation(80_000)
     ids = [f"{row:05d}" for row in rows]
-    cuts = [0, 1, 1, 7000, 55_004, 80_000]
-    return pa.concat_tables(
-        text_table(ids[a:b], [f"{i:>400}" for i in ids[a:b]]) for a, b in zip(cuts, cuts[1:], strict=False)
-    )
+    bounds = itertools.pairwise([0, 1, 1, 7000, 55_004, 80_000])
+    return pa.concat_tables(text_table(ids[a:b], [f"{i:>400}" for i in ids[a:b]]) for a, b in bounds)
 
 
 def test_sorting_in_row_groups_gives_the_bytes_of_sorting_all_at_once(tmp_path, in_chunks):

@@ -128,7 +128,7 @@ def whole(data, backbone, tmp_path):
 
 @pytest.mark.parametrize("parts", [1, 2, 3, 5, 9])
 def test_jobs_that_share_a_store_leave_what_one_job_leaves(data, backbone, whole, tmp_path, parts):
-    """Five shards for up to nine jobs, which end in any order; the files of the parts are removed, as the workflow does."""
+    """Five shards for up to nine jobs, in any order; the files of the parts are removed, as by the workflow."""
     fake = backbone()
     embed_parts(data, tmp_path / "store", parts, range(parts, 0, -1))
     with pytest.raises(SmecError, match="is not finished"):
