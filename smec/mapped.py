@@ -1,6 +1,6 @@
 """Memory maps whose pages leave the process with each read, so that a file of any size is read in little memory."""
 
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,5 +16,6 @@ def reopened(vectors: NDArray[Any]) -> NDArray[Any]:
         vectors: what `numpy.load` with `mmap_mode` returns.
     """
     known = cast("np.memmap[Any, Any]", vectors)
-    order = "C" if known.flags.c_contiguous else "F"
-    return np.memmap(known.filename, known.dtype, "r", known.offset, known.shape, order)  # type: ignore[arg-type]
+    order: Literal["C", "F"] = "C" if known.flags.c_contiguous else "F"
+    fresh: NDArray[Any] = np.memmap(str(known.filename), known.dtype, "r", known.offset, known.shape, order)
+    return fresh
