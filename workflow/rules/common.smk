@@ -117,12 +117,9 @@ def dataset_of_shared_store():
 
 
 def parts_of_store(wildcards):
+    store = "results/embeddings/{dataset}/{backbone}/{role}".format(**wildcards)
     parts = CONFIG.experiment(wildcards.dataset, wildcards.backbone).embed_jobs
-    return [
-        f"results/embeddings/{wildcards.dataset}/{wildcards.backbone}/{wildcards.role}"
-        f"/part-{part}-of-{parts}.json"
-        for part in range(1, parts + 1)
-    ]
+    return [f"{store}/part-{part}-of-{parts}.json" for part in range(1, parts + 1)]
 
 
 def training_set(wildcards):
