@@ -1,5 +1,6 @@
 """`smec compress`: the same vectors as the compressor gives, whatever the blocks; whole files or none."""
 
+import errno
 import os
 import signal
 import subprocess
@@ -161,6 +162,16 @@ def test_an_interruption_leaves_the_old_file(fitted, vectors, tmp_path, monkeypa
     with pytest.raises(KeyboardInterrupt):
         compress.run(fitted, 6, vectors(10_000), target, block_rows=1)
     assert list(target.parent.iterdir()) == [target] and target.read_bytes() == before
+
+
+def test_a_full_disk_is_told_and_nothing_is_left(fitted, vectors, tmp_path, monkeypatch):
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(compress, "_write", full)
+    with pytest.raises(SmecError, match=r"disk is full while writing .*small.npy.*free some space"):
+        compress.run(fitted, 6, vectors(10), tmp_path / "small.npy")
+    assert not [path for path in tmp_path.iterdir() if "small" in path.name]
 
 
 def test_a_killed_process_leaves_nothing(fitted, tmp_path):

@@ -117,6 +117,7 @@ rule mine:
         "results/logs/mine/{dataset}.{backbone}.log",
     conda:
         "../../envs/cpu.yaml"
+    threads: 8
     params:
         spec=lambda w: as_spec(
             backbone=CONFIG.backbones[w.backbone],
