@@ -10,7 +10,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: setup run analyses reproduce-smoke test browser lint types schema lock bench clean help
+.PHONY: setup run analyses reproduce-smoke test test-slurm browser lint types schema lock bench clean help
 
 help: ## list what can be made
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST)
@@ -49,6 +49,11 @@ reproduce-smoke: setup ## every job of the paper's tables and figures, on small 
 test: setup ## all tests
 	@echo "test: pytest"
 	pytest
+
+test-slurm: setup ## the workflow on a Slurm cluster of one node, which it installs by apt-get and starts; as root
+	$(BIN)/python -m tests.slurm.install
+	@echo "test-slurm: pytest"
+	pytest -m slurm tests/slurm
 
 browser: ## install Chromium where apt-get can, for the tests that look at the report
 	@command -v chromium > /dev/null \
