@@ -1,6 +1,10 @@
-"""A killed run goes on at the next call, and what it then leaves is what an undisturbed run leaves, byte by byte."""
+"""A killed run goes on at the next call, and what it then leaves is what an undisturbed run leaves, byte by byte.
+
+A second run in the same folder is refused, while the first is at work and after it was killed, until `--unlock`.
+"""
 
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -9,7 +13,7 @@ import time
 import psutil
 import pytest
 
-from tests.workflow.running import CORES, NOTHING, SMOKE, environment, snakemake
+from tests.workflow.running import CORES, NOTHING, SMOKE, environment, snakemake, tool
 
 pytestmark = pytest.mark.workflow
 
@@ -49,11 +53,19 @@ def killed_while_training(folder):
         while not is_training(run):
             assert run.poll() is None and time.monotonic() < deadline, (folder / "killed.log").read_text()
             time.sleep(0.05)
-        time.sleep(1.0)  # so that it is at work rather than starting
+        assert_refused(folder)  # which takes a while, so that the first is at work rather than starting
+        assert run.poll() is None, (folder / "killed.log").read_text()
     finally:
         os.killpg(run.pid, signal.SIGKILL)
         run.wait()
         log.close()
+
+
+def assert_refused(folder):
+    """A second workflow says why it does not start, and what to do."""
+    status, told = tool(folder, "snakemake", "--cores", "1", *SMOKE)
+    assert status == 1 and "Directory cannot be locked" in told and str(folder) in told and "--unlock" in told
+    assert not re.search("^rule ", told, re.MULTILINE)
 
 
 def files(folder):
@@ -64,6 +76,7 @@ def files(folder):
 def test_a_killed_run_goes_on_and_leaves_the_same_bytes(smoke, unfinished):
     killed_while_training(unfinished)
     assert files(unfinished).keys() < files(smoke).keys()
+    assert_refused(unfinished)
     snakemake(unfinished, "--unlock", *SMOKE)
     told = snakemake(unfinished, "--cores", CORES, *SMOKE)
     assert "rule embed:" not in told and "rule fetch:" not in told
