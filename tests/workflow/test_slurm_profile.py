@@ -48,6 +48,7 @@ def test_every_rule_asks_for_more_after_each_failure(first, last):
 def test_embedding_asks_for_a_gpu_and_training_where_the_configuration_says_so(first, last):
     assert {rule for rule, resources in first.items() if resources.get("gpu")} == {"embed"}
     assert {rule for rule, resources in last.items() if resources.get("gpu")} == {"embed", "train"}
+    assert PROFILE["set-resources"]["embed_part"] == PROFILE["set-resources"]["embed"]
     assert PROFILE["set-resource-scopes"] == {"gpu": "local"}, "each group is limited, and not all of them together"
 
 
