@@ -7,6 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from smec.cosines import cosines
 from smec.options import SupervisedOptions
 from smec.training_data import TrainingData
 
@@ -20,12 +21,14 @@ class Batch:
         documents: float32 (U, M), the distinct documents of the batch.
         relevance: float32 (B, U), the grade of every pair: 0 for documents to contrast with, -1 for those to ignore.
         positive: int64 (B,), for each query the place in `documents` of the relevant document drawn for it.
+        taught: float32 (B, U), the teacher's cosine of every pair; None without a teacher.
     """
 
     queries: Tensor
     documents: Tensor
     relevance: Tensor
     positive: Tensor
+    taught: Tensor | None = None
 
 
 class BatchSampler:
@@ -36,8 +39,18 @@ class BatchSampler:
     comes from `generator`, whose state is part of a checkpoint.
     """
 
-    def __init__(self, data: TrainingData, options: SupervisedOptions, seed: int, device: torch.device) -> None:
-        """Move the vectors to `device`; `options` say how large a batch is and which negatives it has."""
+    def __init__(
+        self,
+        data: TrainingData,
+        options: SupervisedOptions,
+        seed: int,
+        device: torch.device,
+        teacher: Tensor | None = None,
+    ) -> None:
+        """Move the vectors to `device`; `options` say how large a batch is and which negatives it has.
+
+        The outputs of a `teacher`, float (d, M), never change, so that all vectors pass through it once, here.
+        """
         self.batch_size = options.batch_size
         self._hard_negatives = options.hard_negatives
         self._random_negatives = options.random_negatives
@@ -45,6 +58,8 @@ class BatchSampler:
         self.generator = torch.Generator().manual_seed(seed)
         self._queries = torch.from_numpy(data.queries).to(device)
         self._documents = torch.from_numpy(data.documents).to(device)
+        self._taught_queries = None if teacher is None else self._queries @ teacher.T
+        self._taught_documents = None if teacher is None else self._documents @ teacher.T
         judged = data.positives
         self._starts, self._stops = torch.from_numpy(judged.starts), torch.from_numpy(judged.stops)
         self._counts, self._own = torch.from_numpy(judged.counts), torch.from_numpy(judged.own_places)
@@ -80,12 +95,20 @@ class BatchSampler:
         if self._own_negatives_only:
             relevance = self._ignoring_others(relevance, rows, negatives.view(len(queries), -1), others)
         device = self._queries.device
+        positive = torch.searchsorted(rows, positives).to(device)
+        queries, rows = queries.to(device), rows.to(device)
         return Batch(
-            queries=self._queries[queries.to(device)],
-            documents=self._documents[rows.to(device)],
+            queries=self._queries[queries],
+            documents=self._documents[rows],
             relevance=relevance.to(device),
-            positive=torch.searchsorted(rows, positives).to(device),
+            positive=positive,
+            taught=self._taught(queries, rows),
         )
+
+    def _taught(self, queries: Tensor, rows: Tensor) -> Tensor | None:
+        if self._taught_queries is None or self._taught_documents is None:
+            return None
+        return cosines(self._taught_queries[queries], self._taught_documents[rows])
 
     def _draw_hard_negatives(self, queries: Tensor) -> Tensor:
         """Return mined rows of `queries`, int64 (B * H,), a random choice of the pool of each."""

@@ -15,6 +15,9 @@ from torch.nn import functional
 
 LossName = Literal["rank", "infonce", "mse", "cross_entropy", "hinge"]
 
+LARGE_TABLE = 1 << 20
+"""Numbers in a table of relevant documents against all others above which it is first made narrower."""
+
 
 def rank_loss(scores: Tensor, relevance: Tensor, temperature: float = 1.0) -> Tensor:
     """Pairwise logistic loss, weighted by the difference of the grades (SMEC, rank loss; Search-Adaptor eq. 2).
@@ -184,13 +187,23 @@ def _ranked_pairs(scores: Tensor, relevance: Tensor) -> tuple[Tensor, Tensor, Te
 
     Returns:
         The queries of the P relevant documents, int64 (P,); `s_k - s_j`, float (P, U); and `y_j - y_k` where that is
-        positive and k is not to be ignored, else 0, float (P, U).
+        positive and k is not to be ignored, else 0, float (P, U); fewer columns where the table would be large.
     """
     query, better = (relevance > 0).nonzero(as_tuple=True)
-    behind = scores[query] - scores[query, better].unsqueeze(1)
+    score, grade = scores[query, better].unsqueeze(1), relevance[query, better].unsqueeze(1)
+    if len(query) * scores.shape[1] > LARGE_TABLE:
+        scores, relevance = _without_ignored(scores, relevance)
+    behind = scores[query] - score
     worse = relevance[query]
-    weight = (relevance[query, better].unsqueeze(1) - worse).clamp_min(0) * (worse >= 0)
+    weight = (grade - worse).clamp_min(0) * (worse >= 0)
     return query, behind, weight
+
+
+def _without_ignored(scores: Tensor, relevance: Tensor) -> tuple[Tensor, Tensor]:
+    """Move what each query does not ignore to the front and cut both tables, float (B, U), after the longest row."""
+    counted = relevance >= 0
+    place = counted.to(torch.uint8).argsort(dim=1, descending=True, stable=True)[:, : int(counted.sum(1).max())]
+    return scores.gather(1, place), relevance.gather(1, place)
 
 
 def _mean_over_queries(totals: Tensor, counts: Tensor, query: Tensor, queries: int) -> Tensor:

@@ -26,23 +26,19 @@ def score_loss(scores: Tensor, batch: Batch, options: SupervisedOptions) -> Tens
 class MatryoshkaObjective:
     """`sum_m [L_sup(m) + alpha L_unsup(m)]` over sizes m (SMEC, total loss).
 
-    Neighbours are searched in the frozen space; batch and neighbours both pass through the current map. With a
-    teacher, `distillation` times the divergence of each query's similarities from the teacher's is added.
+    Neighbours are searched in the frozen space; batch and neighbours both pass through the current map. Where a batch
+    has a teacher's cosines, `distillation` times the divergence of each query's similarities from them is added.
     """
 
-    def __init__(
-        self, options: SimilarityOptions, width: int, device: torch.device, teacher: Tensor | None = None
-    ) -> None:
+    def __init__(self, options: SimilarityOptions, width: int, device: torch.device) -> None:
         """Prepare for vectors of `width` dimensions.
 
         Args:
             options: losses and their weights; a memory of size 0 lets the batch serve as its own memory.
             width: M, of the backbone.
             device: where training runs.
-            teacher: float (d, M), the map whose similarities are distilled.
         """
         self.options = options
-        self.teacher = teacher
         wanted = options.alpha > 0 and options.memory_size > 0
         self.memory = SelectiveMemory(options.memory_size, width).to(device) if wanted else None
 
@@ -57,8 +53,8 @@ class MatryoshkaObjective:
         queries, documents = batch.queries @ weight.T, batch.documents @ weight.T
         scores = level_cosines(queries, documents, levels)
         total = torch.stack([score_loss(level, batch, self.options) for level in scores]).sum()
-        if self.teacher is not None:
-            total = total + self.options.distillation * self._distillation(batch, self.teacher, scores)
+        if batch.taught is not None:
+            total = total + self.options.distillation * self._distillation(batch.taught, scores)
         if self.options.alpha == 0:
             return total
         return total + self.options.alpha * self.similarity(batch, weight, queries, documents, levels)
@@ -90,10 +86,8 @@ class MatryoshkaObjective:
         compressed = level_cosines(outputs, retrieved @ weight.T, levels, place)
         return torch.stack([similarity_loss(cosine, level) for level in compressed]).sum()
 
-    def _distillation(self, batch: Batch, teacher: Tensor, scores: Tensor) -> Tensor:
+    def _distillation(self, taught: Tensor, scores: Tensor) -> Tensor:
         temperature = self.options.distillation_temperature
-        with torch.no_grad():
-            taught = cosines(batch.queries @ teacher.T, batch.documents @ teacher.T)
         return torch.stack([distillation_loss(taught, level, temperature) for level in scores]).sum()
 
 

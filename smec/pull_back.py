@@ -35,8 +35,7 @@ class PullBack:
         if self.share == 1.0:
             return trained
         baseline = baseline_rows(self.basis, data, len(trained))
-        mixed = self.share * aligned(trained, baseline, data.documents) + (1 - self.share) * baseline
-        return mixed.astype(np.float32)
+        return _mixed(self.share, aligned(trained, baseline, data.documents), baseline)
 
 
 def aligned(
@@ -92,9 +91,21 @@ def choose(trained: NDArray[np.float32], data: TrainingData, validation: Validat
     size = len(trained)
     basis = better_baseline(data, size)
     reference = _scores(validation, baseline_rows(basis, data, size))
-    scores = {share: _scores(validation, PullBack(basis, share).apply(trained, data)) for share in SHARES}
+    scores = {share: _scores(validation, rows) for share, rows in _mixtures(trained, basis, data).items()}
     best = max(SHARES, key=lambda share: scores[share].mean())
     return PullBack(basis, best if _significantly_above(scores[best], reference) else 0.0)
+
+
+def _mixtures(trained: NDArray[np.float32], basis: BasisName, data: TrainingData) -> dict[float, NDArray[np.float32]]:
+    """What `PullBack.apply` returns for each of `SHARES`; the alignment, which costs most, is made once."""
+    baseline = baseline_rows(basis, data, len(trained))
+    moved = aligned(trained, baseline, data.documents)
+    return {share: trained if share == 1.0 else _mixed(share, moved, baseline) for share in SHARES}
+
+
+def _mixed(share: float, moved: NDArray[np.float32], baseline: NDArray[np.float32]) -> NDArray[np.float32]:
+    mixed: NDArray[np.float32] = (share * moved + (1 - share) * baseline).astype(np.float32)
+    return mixed
 
 
 def _scores(validation: ValidationSet, weight: NDArray[np.float32]) -> NDArray[np.float64]:

@@ -107,8 +107,8 @@ def _train(job: FitJob, start: NDArray[np.float32], epochs: int, keep: str) -> _
     options, data = job.options, job.data
     device = training_device()
     stage_map = build_stage_map(options, data, start[: _larger_size(job)], job.size, job.seed).to(device)
-    sampler = BatchSampler(data, options, job.seed, device)
-    objective = MatryoshkaObjective(options, data.width, device, _teacher(job, device))
+    sampler = BatchSampler(data, options, job.seed, device, _teacher(job, device))
+    objective = MatryoshkaObjective(options, data.width, device)
     stage_map.memory = objective.memory
     validation = ValidationSet(data, device)
     trace = SelectionTrace(stage_map.adaptive, options)

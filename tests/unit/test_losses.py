@@ -5,6 +5,7 @@ import math
 import pytest
 import torch
 
+from smec import losses
 from smec.losses import (
     SUPERVISED_LOSSES,
     cross_entropy,
@@ -129,6 +130,23 @@ def test_ignored_pairs_do_not_count(name):
     extra = torch.cat([SCORES, torch.tensor([[5.0], [-3.0]])], dim=1)
     ignored = torch.cat([RELEVANCE, torch.full((2, 1), -1.0)], dim=1)
     assert loss(extra, ignored, 0.3).item() == pytest.approx(loss(SCORES, RELEVANCE, 0.3).item(), rel=1e-6)
+
+
+@pytest.mark.parametrize("name", ["rank", "hinge"])
+def test_a_large_table_gives_what_a_small_one_gives(name, monkeypatch):
+    generator = torch.Generator().manual_seed(0)
+    relevance = torch.randint(-1, 3, (6, 40), generator=generator).float()
+    relevance[0] = -1.0
+    relevance[1, :30] = -1.0
+    results = []
+    for limit in (10**6, 0):
+        monkeypatch.setattr(losses, "LARGE_TABLE", limit)
+        scores = torch.randn(6, 40, generator=torch.Generator().manual_seed(1), requires_grad=True)
+        loss = SUPERVISED_LOSSES[name](scores, relevance, 0.5)
+        loss.backward()
+        results.append((loss.detach(), scores.grad))
+    assert torch.allclose(results[0][0], results[1][0]) and torch.allclose(results[0][1], results[1][1], atol=1e-7)
+    assert results[0][0] > 0
 
 
 @pytest.mark.parametrize("name", SUPERVISED_LOSSES)
