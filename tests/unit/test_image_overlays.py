@@ -1,5 +1,6 @@
 """The overlays for images that a user provides: valid once the data are where they say."""
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -19,13 +20,22 @@ def merged(lower, upper):
     return {**lower, **both}
 
 
-@pytest.mark.parametrize("name", ["grocery", "emoji"])
-def test_the_overlay_is_valid(name, tmp_path, monkeypatch):
+OVERLAYS = {
+    "grocery": ["grocery"],
+    "emoji": ["emoji"],
+    "emoji_captions": ["emoji_names", "emoji_naming", "emoji_drawings"],
+}
+
+
+@pytest.mark.parametrize(("name", "datasets"), OVERLAYS.items())
+def test_the_overlay_is_valid(name, datasets, tmp_path, monkeypatch):
     values = yaml.safe_load((ROOT / "config" / f"{name}.yaml").read_text())
     monkeypatch.chdir(tmp_path)
     lay_out(tmp_path, values["datasets"])
+    (tmp_path / "config").mkdir()
+    shutil.copy(ROOT / "config" / "emoji_clip.json", tmp_path / "config")
     loaded = config.load(merged(yaml.safe_load((ROOT / "config" / "config.yaml").read_text()), values))
-    assert [e.dataset for e in loaded.experiments] == [name] and loaded.studies == {}
+    assert [e.dataset for e in loaded.experiments] == datasets and loaded.studies == {}
 
 
 def test_a_missing_file_of_vectors_is_told(tmp_path, monkeypatch):
