@@ -205,11 +205,12 @@ def table(
 def figure(
     table: Annotated[Path, typer.Argument(help="The .csv file of a table.")],
     output: Annotated[Path, typer.Option(help="Path without suffix: .pdf and .png are written.")],
+    paper: Annotated[str | None, typer.Option(help="Published table to draw beside ours.")] = None,
 ) -> None:
     """Draw quality over sizes, one line per method."""
     from smec.jobs import figure as job
 
-    job.run(table, output)
+    job.run(table, output, paper)
 
 
 @app.command()

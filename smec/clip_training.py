@@ -5,6 +5,7 @@ sets of some ten thousand small images.
 """
 
 import logging
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -92,8 +93,13 @@ def train(model: Any, data: CaptionedImages, options: ClipTraining) -> list[floa
 
     A step takes captions without repetition and for each a random image of it, so that nothing that belongs together is
     contrasted within a batch.
+
+    Raises:
+        SmecError: the loss is not finite.
     """
-    optimizer = torch.optim.AdamW(_groups(model, options.weight_decay), lr=options.learning_rate, betas=(0.9, 0.98))
+    groups = _groups(model, options.weight_decay)
+    # One pass over the parameters instead of a dozen: most of them are the embeddings of tokens.
+    optimizer = torch.optim.AdamW(groups, lr=options.learning_rate, betas=(0.9, 0.98), fused=True)
     schedule = torch.optim.lr_scheduler.OneCycleLR(
         optimizer,
         max_lr=options.learning_rate,
@@ -119,6 +125,11 @@ def train(model: Any, data: CaptionedImages, options: ClipTraining) -> list[floa
         with torch.no_grad():
             model.logit_scale.clamp_(0, LARGEST_SCALE)
         losses.append(float(loss.detach()))
+        if not math.isfinite(losses[-1]):
+            raise SmecError(
+                f"The loss of the CLIP became {losses[-1]} in step {len(losses)}. Lower `learning_rate` under "
+                "`training` of the backbone and run again; nothing was written."
+            )
         if len(losses) % told_every == 0:
             logger.info("step %d of %d: loss %.3f", len(losses), options.steps, losses[-1])
     model.eval()

@@ -1,12 +1,14 @@
 """The configuration of the workflow: every key, its default, and what must agree before anything runs."""
 
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
 from smec.compressors import method_named
 from smec.errors import SmecError, nearest_name
+from smec.experiments import Experiment, Seed, View
+from smec.modality import Task
 from smec.runs import RunName, parse
 from smec.settings import Distinct, Named, NonEmpty, Settings, validated
 
@@ -21,45 +23,6 @@ FULL = "full"
 
 NAMED = {"datasets", "backbones", "methods", "views", "studies"}
 """Sections whose entries have names."""
-
-Seed = Annotated[int, Field(ge=0)]
-
-
-class Experiment(Settings):
-    """A dataset embedded by a backbone, and the sizes to compress it to."""
-
-    dataset: str = Field(description="A key of `datasets`.")
-    backbone: str = Field(description="A key of `backbones`.")
-    sizes: NonEmpty[int] = Field(
-        description="Numbers of dimensions, decreasing; the first may be the backbone's own width."
-    )
-    embed_jobs: int = Field(
-        1, ge=1, description="Jobs that share the encoding of the corpus, each a part of its shards; 1 for small sets."
-    )
-    main: bool = Field(True, description="Whether views and studies that name no datasets include this one.")
-
-    @field_validator("sizes")
-    @classmethod
-    def _decreasing(cls, sizes: tuple[int, ...]) -> tuple[int, ...]:
-        if any(size < 1 for size in sizes) or list(sizes) != sorted(set(sizes), reverse=True):
-            raise ValueError("sizes must be positive and strictly decreasing, such as [384, 192, 96]")
-        return sizes
-
-
-class View(Settings):
-    """A table and a figure: which methods are set beside each other."""
-
-    title: str = Field(description="Heading of the table and the figure.")
-    methods: Distinct[str] = Field(description="Names of runs, in the order of the rows.")
-    tested: str | None = Field(None, description="Run that is tested against the best of the others.")
-    datasets: Distinct[str] | None = Field(None, description="Datasets to show; null: those of all main experiments.")
-    backbones: Distinct[str] | None = Field(None, description="Backbones to show; null: all of those experiments.")
-
-    @model_validator(mode="after")
-    def _tested_is_shown(self) -> "View":
-        if self.tested is not None and self.tested not in self.methods:
-            raise ValueError(f"the tested run {self.tested!r} is not among the methods of the view")
-        return self
 
 
 class StoreSettings(Settings):
@@ -175,19 +138,39 @@ class Config(Settings):
         where = f"The run {run}" if run.changes else f"methods.{run.entry} in the configuration"
         return validated(model, shared | own | dict(run.changes), where).model_dump(mode="json")
 
-    def seeds_of(self, run: str, seeds: tuple[int, ...] | None = None) -> tuple[int, ...]:
-        """Return the seeds to run; one is enough for a method that does not depend on it."""
-        wanted = seeds or self.seeds
-        return wanted if method_named(self.method_of(run)).seeded else self.seeds[:1]
+    def seeds_of(
+        self, run: str, experiment: Experiment | None = None, seeds: tuple[int, ...] | None = None
+    ) -> tuple[int, ...]:
+        """Return the seeds to run; one is enough for a method that does not depend on it.
+
+        Args:
+            run: name of the run.
+            experiment: what a view shows, which may have seeds of its own.
+            seeds: those of a study.
+        """
+        here = (experiment.seeds if experiment else None) or self.seeds
+        return (seeds or here) if method_named(self.method_of(run)).seeded else here[:1]
 
     def experiments_of(self, shown: "View | StudySettings") -> tuple[Experiment, ...]:
-        """Return the experiments that a view or a study shows: on the datasets that it names, or all main ones."""
+        """Return the experiments that a view or a study shows: of its datasets and tasks, else all main ones."""
+        tasks = shown.tasks if isinstance(shown, View) else None
         chosen = (
             [e for name in shown.datasets for e in self.experiments if e.dataset == name]
             if shown.datasets
-            else ([e for e in self.experiments if e.main])
+            else [e for e in self.experiments if e.main or tasks]
         )
-        return tuple(e for e in chosen if shown.backbones is None or e.backbone in shown.backbones)
+        return tuple(
+            e
+            for e in chosen
+            if (shown.backbones is None or e.backbone in shown.backbones)
+            and (tasks is None or self.searched(e.dataset) in tasks)
+        )
+
+    def searched(self, dataset: str) -> Task:
+        """Return what is looked up in what on a dataset."""
+        from smec import datasets
+
+        return datasets.parse(self.datasets[dataset]).searched()
 
     def groups_of(self, experiments: Iterable[Experiment]) -> dict[str, str]:
         """Return, for each dataset that is a part of a larger one, the name of that one."""
@@ -211,7 +194,8 @@ def load(values: Mapping[str, Any]) -> Config:
 
     config = validated(Config, _at_scale(_without_nulls(values)), "The configuration")
     check(config)
-    return config
+    shown = {name: view for name, view in config.views.items() if config.experiments_of(view)}
+    return config.model_copy(update={"views": shown})
 
 
 def _without_nulls(values: Mapping[str, Any]) -> dict[str, Any]:

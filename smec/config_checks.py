@@ -6,14 +6,17 @@ from typing import Any
 
 from smec import backbones, datasets, studies
 from smec.compressors import method_named
-from smec.config import Config, Experiment, View
+from smec.config import Config
 from smec.datasets.reading import ROLES
 from smec.errors import SmecError, nearest_name
+from smec.experiments import Experiment, View
 from smec.modality import mismatch
 from smec.runs import RunName, entry_of, parse
 from smec.settings import Settings
 from smec.studies.base import StudySettings
 
+PRETRAINING = "text_to_image"
+"""The task of a set that a CLIP is trained on."""
 MINED = ("hard_negatives", "negative_pool")
 """Options that count mined negatives."""
 
@@ -51,7 +54,7 @@ def _check_shown(config: Config, where: str, shown: View | StudySettings, runs: 
         _check_name(where, name, "experiment on", {e.dataset for e in config.experiments})
     for name in shown.backbones or ():
         _check_name(where, name, "experiment with", {e.backbone for e in config.experiments})
-    if not config.experiments_of(shown):
+    if not config.experiments_of(shown) and not (isinstance(shown, View) and shown.tasks):
         raise SmecError(
             f"{where} shows no experiment: none has its datasets and its backbones together. Correct one of them."
         )
@@ -104,11 +107,21 @@ def _check_model(config: Config, backbone: str) -> None:
         settings.check()
     except SmecError as error:
         raise SmecError(f"backbones.{backbone}: {error}") from error
-    if settings.trained_on is not None and settings.trained_on not in config.datasets:
-        near = nearest_name(settings.trained_on, config.datasets)
+    if settings.trained_on is not None:
+        _check_pretraining(config, f"backbones.{backbone}.dataset", settings.trained_on)
+
+
+def _check_pretraining(config: Config, where: str, dataset: str) -> None:
+    """Check what a model is trained on, which no experiment names."""
+    if dataset not in config.datasets:
+        near = nearest_name(dataset, config.datasets)
+        raise SmecError(f"{where}: there is no dataset {dataset!r} in datasets. {near}")
+    if config.searched(dataset) != PRETRAINING:
         raise SmecError(
-            f"backbones.{backbone}.dataset: there is no dataset {settings.trained_on!r} in datasets. {near}"
+            f"{where}: datasets.{dataset} is of the task {config.searched(dataset)!r}. A CLIP is trained on captions "
+            f"and images; give it a set of the task {PRETRAINING!r}."
         )
+    _check_sources(config, dataset)
 
 
 def _check_pair(config: Config, experiment: Experiment) -> None:

@@ -5,6 +5,9 @@ from typing import Literal
 
 Modality = Literal["text", "image", "vectors"]
 
+Task = Literal["text", "image", "text_to_image", "image_to_text"]
+"""What is looked up in what: text in text, images in images, or one in the other."""
+
 PLURAL: dict[Modality, str] = {"text": "text", "image": "images", "vectors": "vectors"}
 
 

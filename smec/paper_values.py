@@ -37,6 +37,11 @@ class PaperTable:
     error: float = 0.0
     average: bool = False
 
+    @property
+    def reading(self) -> str:
+        """How near its numbers are to the printed ones, in words; empty where they have the printed digits."""
+        return f"read off to ±{self.error:g}{' percentage points' if self.percent else ''}" if self.error else ""
+
     def shares(self, row: str) -> dict[int, float]:
         """Return nDCG@10 of a row as a share, 0 to 1, by dimensions."""
         return {size: value / 100 if self.percent else value for size, value in self.rows[row].items()}
@@ -202,4 +207,13 @@ TABLES: Final[Mapping[str, PaperTable]] = {
         percent=False,
     ),
 }
-"""What a study can name as `paper`."""
+"""What a study or a view can name as `paper`."""
+
+RUNS: Final[Mapping[str, str]] = {
+    "original (MRL)": "truncation",
+    "PCA": "pca",
+    "Search-Adaptor": "search_adaptor",
+    "Matryoshka-Adaptor": "matryoshka_adaptor",
+    "SMEC": "smec",
+}
+"""Rows of curves that are a method of ours, by the paper's name: they are drawn alike."""

@@ -29,7 +29,7 @@ from smec.datasets.sorted_rows import write_sorted
 from smec.datasets.splits import SPLITS, TEST
 from smec.errors import SmecError
 from smec.files import atomic_path, sha256_of_file, write_json
-from smec.modality import Modality
+from smec.modality import Modality, Task
 from smec.settings import Settings
 
 logger = logging.getLogger(__name__)
@@ -60,6 +60,10 @@ class DatasetSettings(Settings):
 
     def modality(self, role: str) -> Modality:
         """Return what `role` (corpus or queries) of the set holds; known before anything is read."""
+        return "text"
+
+    def searched(self) -> Task:
+        """Return what is looked up in what; known before anything is read."""
         return "text"
 
     def sources(self) -> tuple[Path, ...]:

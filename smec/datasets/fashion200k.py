@@ -14,7 +14,7 @@ from typing import Literal
 from pydantic import Field
 
 from smec.datasets.base import Dataset
-from smec.datasets.image_sets import ImageSettings, Pictures, Task, from_files
+from smec.datasets.image_sets import ImageSettings, ImageTask, Pictures, from_files
 from smec.datasets.layout import Expected, check_layout
 from smec.datasets.splits import TEST, TRAIN
 from smec.errors import SmecError
@@ -30,7 +30,7 @@ class Fashion200kSettings(ImageSettings):
     kind: Literal["fashion200k"] = Field(default="fashion200k", description="Fashion-200K, a local copy.")
     # Text and no path: a set that is not there yet is no reason to refuse a configuration.
     path: str = Field(default="data/fashion200k", min_length=1, description="The folder that holds labels/ and women/.")
-    task: Task = Field(
+    task: ImageTask = Field(
         default="text_to_image",
         description="`text_to_image`: photos of a description; `image_to_text`: the description of a photo; `image`: "
         "photos with the same description.",

@@ -20,9 +20,9 @@ from smec.datasets.image_faults import FaultPolicy, Faults
 from smec.datasets.image_groups import distinct, latest_split, split_of_groups, split_of_queries
 from smec.datasets.images import file_table, inspect
 from smec.errors import SmecError
-from smec.modality import Modality
+from smec.modality import Modality, Task
 
-Task = Literal["image", "text_to_image", "image_to_text"]
+ImageTask = Literal["image", "text_to_image", "image_to_text"]
 
 
 class ImageSettings(DatasetSettings):
@@ -31,7 +31,7 @@ class ImageSettings(DatasetSettings):
     exclude_self: bool = Field(
         default=True, description="Leave an image out of its own ranking, where it is a query and a document."
     )
-    task: Task = Field(
+    task: ImageTask = Field(
         default="image",
         description="`image`: find images of the same class; `text_to_image`, `image_to_text`: find the images of a "
         "caption, or the caption of an image.",
@@ -46,6 +46,10 @@ class ImageSettings(DatasetSettings):
         """Return text for the side of the captions, else image (see the base class)."""
         side_of_captions = {"image": "", "text_to_image": "queries", "image_to_text": "corpus"}[self.task]
         return "text" if role == side_of_captions else "image"
+
+    def searched(self) -> Task:
+        """Return the task (see the base class)."""
+        return self.task
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from typing import Literal
 from pydantic import Field
 
 from smec.datasets.base import Dataset
-from smec.datasets.image_sets import ImageSettings, Pictures, Task, from_files
+from smec.datasets.image_sets import ImageSettings, ImageTask, Pictures, from_files
 from smec.datasets.layout import Expected, check_layout
 from smec.datasets.splits import TEST, TRAIN
 from smec.errors import SmecError
@@ -32,7 +32,9 @@ class Products10kSettings(ImageSettings):
         min_length=1,
         description="The folder that holds train.csv, test_kaggletest.csv, train/ and test/.",
     )
-    task: Task = Field(default="image", description="`image`: photos of the same product; the set has no captions.")
+    task: ImageTask = Field(
+        default="image", description="`image`: photos of the same product; the set has no captions."
+    )
     gallery: Literal["train", "test", "all"] = Field(
         default="train",
         description="Photos that are searched: the training photos, as a shop has them; those of the test; or all.",

@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from smec.files import atomic_path
+from smec.paper_values import PaperTable
 from smec.reporting import style
+from smec.reporting.paper_panel import draw_panel
 from smec.reporting.tables import sections
 
 if TYPE_CHECKING:
@@ -22,15 +24,17 @@ NO_DATES: dict[str, dict[str, Any]] = {
 }
 
 
-def write_figure(summary: pd.DataFrame, stem: Path) -> list[Path]:
+def write_figure(summary: pd.DataFrame, stem: Path, paper: PaperTable | None = None) -> list[Path]:
     """Write `stem`.pdf and `stem`.png, each whole or not at all, and return their paths.
 
-    One panel per dataset and backbone; the x axis is logarithmic with the sizes as ticks, the uncompressed backbone is
-    a level line, the legend lies below the panels. Equal summaries give equal bytes.
+    One panel per dataset and backbone, and a last one for a published table; the x axis is logarithmic with the sizes
+    as ticks, the uncompressed backbone is a level line, the legend lies below the panels. Equal summaries give equal
+    bytes.
 
     Args:
         summary: a frame of `smec.reporting.summary.summarise`.
         stem: path without a suffix; the folder is made.
+        paper: what is drawn beside ours.
 
     Raises:
         SmecError: the disk is full or the folder cannot be written.
@@ -38,7 +42,7 @@ def write_figure(summary: pd.DataFrame, stem: Path) -> list[Path]:
     from matplotlib import rc_context
 
     with rc_context(style.PARAMETERS):
-        return save_figure(draw(summary), stem)
+        return save_figure(draw(summary, paper), stem)
 
 
 def save_figure(figure: "Figure", stem: Path) -> list[Path]:
@@ -55,13 +59,14 @@ def save_figure(figure: "Figure", stem: Path) -> list[Path]:
     return paths
 
 
-def draw(summary: pd.DataFrame) -> "Figure":
+def draw(summary: pd.DataFrame, paper: PaperTable | None = None) -> "Figure":
     """Return the figure: 3.4 inches wide with one panel, 7 inches with more, two to a row."""
     from matplotlib.figure import Figure
 
     blocks = list(sections(summary))
-    columns = min(2, len(blocks))
-    rows = -(-len(blocks) // columns)
+    count = len(blocks) + (paper is not None)
+    columns = min(2, count)
+    rows = -(-count // columns)
     runs = summary.loc[~summary["reference"], ["method", "label"]].drop_duplicates()
     legend_columns = 2 * columns
     legend_rows = -(-(len(runs) + 1) // legend_columns)
@@ -72,9 +77,11 @@ def draw(summary: pd.DataFrame) -> "Figure":
     for panel, (dataset, backbone, block) in zip(panels, blocks, strict=False):
         _panel(panel, block, styles)
         panel.set_title(f"{dataset}, {backbone}")
-    for unused in panels[len(blocks) :]:
+    if paper is not None:
+        draw_panel(panels[len(blocks)], paper, dict(runs.itertuples(index=False)), styles)
+    for unused in panels[count:]:
         unused.remove()
-    lines = {line.get_label(): line for panel in panels[: len(blocks)] for line in panel.get_lines()}
+    lines = {line.get_label(): line for panel in panels[:count] for line in panel.get_lines()}
     figure.legend(list(lines.values()), list(lines), loc="outside lower center", ncols=legend_columns, handlelength=3.2)
     return figure
 
@@ -91,9 +98,5 @@ def _panel(axes: "Axes", block: pd.DataFrame, styles: dict[str, style.Style]) ->
         axes.plot(line["dim"], line["mean"], label=label, zorder=height, **styles[method].line())
     for row in block[block["reference"]].to_dict("records"):
         axes.axhline(row["mean"], color=style.BLACK, linewidth=0.8, zorder=1, label=f"{row['label']} ({row['dim']})")
-    sizes = sorted(shown["dim"].unique())
-    axes.set_xscale("log", base=2)
-    axes.set_xticks(sizes, [str(size) for size in sizes])
-    axes.set_xticks([], minor=True)
-    axes.set_xlabel("dimensions")
+    style.size_axis(axes, sorted(shown["dim"].unique()))
     axes.set_ylabel(style.metric_label(str(block["metric"].iloc[0])))

@@ -7,7 +7,10 @@ look of the method whose name its own starts with (`mrl_long` that of `mrl`), el
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 BLACK, GREY = "#000000", "#7f7f7f"
 ORANGE, SKY, GREEN, BLUE, VERMILLION, PURPLE = "#E69F00", "#56B4E9", "#009E73", "#0072B2", "#D55E00", "#CC79A7"
@@ -101,6 +104,14 @@ def styles_of(runs: Sequence[str]) -> dict[str, Style]:
         variants = [plain, replace(plain, hollow=True), replace(plain, hollow=True, width=0.6)]
         taken.append(next((style for style in variants if style not in taken), plain))
     return dict(zip(runs, taken, strict=True))
+
+
+def size_axis(axes: "Axes", sizes: Sequence[int]) -> None:
+    """Make the x axis one of sizes, rising: logarithmic, a tick at each."""
+    axes.set_xscale("log", base=2)
+    axes.set_xticks(sizes, [str(size) for size in sizes])
+    axes.set_xticks([], minor=True)
+    axes.set_xlabel("dimensions")
 
 
 def metric_label(metric: str) -> str:

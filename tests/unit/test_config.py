@@ -81,6 +81,63 @@ def test_no_dataset_has_the_name_of_a_mean():
         config.load(with_forums(cqadupstack={"kind": "pydocs"}, tex=FORUM | {"subset": "tex"}))
 
 
+def test_an_experiment_may_have_seeds_of_its_own():
+    loaded = config.load(changed(("experiments", 0, "seeds"), [8, 9]))
+    (experiment,) = loaded.experiments
+    assert loaded.seeds_of("smec", experiment) == (8, 9) and loaded.seeds_of("truncation", experiment) == (8,)
+    assert loaded.seeds_of("smec") == (5, 6) and loaded.seeds_of("smec", seeds=(3,)) == (3,)
+
+
+IMAGES = {"kind": "glyphs", "task": "image"}
+CLIP = {"kind": "open_clip", "model": "ViT-B-32", "pretrained": "openai", "dim": 512}
+
+
+def with_images(**view):
+    """GOOD with images in an experiment of its own that is not main, and a view."""
+    values = copy.deepcopy(GOOD)
+    values["datasets"]["drawings"] = IMAGES
+    values["backbones"]["clip"] = CLIP | {"model": "ViT-B-32-quickgelu"}
+    values["experiments"].append({"dataset": "drawings", "backbone": "clip", "sizes": [512, 64], "main": False})
+    values["views"]["chart"] = {"title": "Chart", "methods": ["smec"]} | view
+    return values
+
+
+def test_a_view_of_a_task_shows_the_experiments_of_that_task_main_or_not():
+    loaded = config.load(with_images(tasks=["image"]))
+    assert [e.dataset for e in loaded.experiments_of(loaded.views["chart"])] == ["drawings"]
+    assert [e.dataset for e in loaded.experiments_of(loaded.views["all"])] == ["docs"]
+    both = config.load(with_images(tasks=["image", "text"]))
+    assert [e.dataset for e in both.experiments_of(both.views["chart"])] == ["docs", "drawings"]
+
+
+def test_a_view_of_tasks_that_no_experiment_has_is_left_out():
+    assert list(config.load(with_images(tasks=["text_to_image"])).views) == ["all"]
+    with pytest.raises(SmecError, match=r"views\.chart: there is no experiment on 'drawing'"):
+        config.load(with_images(tasks=["text_to_image"], datasets=["drawing"]))
+    with pytest.raises(SmecError, match=r"views\.chart .*no method 'smecc'"):
+        config.load(with_images(tasks=["text_to_image"], methods=["smecc"]))
+    with pytest.raises(SmecError, match=r"views\.chart\.tasks\.0: .*'text_to_image'"):
+        config.load(with_images(tasks=["picture"]))
+
+
+def test_a_view_names_a_published_table():
+    assert config.load(with_images(paper="products10k")).views["chart"].paper == "products10k"
+    with pytest.raises(SmecError, match=r"no published table 'product10k'\. Did you mean 'products10k'"):
+        config.load(with_images(paper="product10k"))
+
+
+def test_the_shipped_configuration_has_the_three_charts_of_images_and_trains_its_clip_for_nothing_else():
+    values = yaml.safe_load((ROOT / "config" / "config.yaml").read_text())
+    loaded = config.load(values)
+    charts = {"image": "glyphs", "text_to_image": "glyph_names", "image_to_text": "glyph_naming"}
+    for view, dataset in charts.items():
+        shown = loaded.experiments_of(loaded.views[view])
+        assert [(e.dataset, e.seeds) for e in shown] == [(dataset, (0,))] and loaded.views[view].paper
+    assert [e.dataset for e in loaded.experiments_of(loaded.views["equal_cost"])] == ["pydocs"]
+    own = config.load(values | {"experiments": values["experiments"][:1]})
+    assert not charts.keys() & own.views.keys() and {e.backbone for e in own.experiments} == {"minilm"}
+
+
 def test_sizes_need_not_begin_at_the_width():
     assert config.load(changed(("experiments", 0, "sizes"), [100, 7])).experiments[0].sizes == (100, 7)
 

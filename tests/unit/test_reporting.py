@@ -11,6 +11,7 @@ import pytest
 
 from smec.errors import SmecError
 from smec.evaluation import SCHEMA
+from smec.paper_values import TABLES
 from smec.reporting import style
 from smec.reporting.console import main_table
 from smec.reporting.figures import draw, write_figure
@@ -231,6 +232,21 @@ def test_figure_content(summary):
     assert lines["MRL"].get_color() == style.STYLES["mrl"].colour
     assert [text.get_text() for text in figure.legends[0].get_texts()] == list(lines)
     assert len(axes.collections) == 3
+
+
+def test_the_papers_curves_have_a_panel_of_their_own(summary, tmp_path):
+    paper = TABLES["fashion200k_image_to_text"]
+    figure = draw(summary.assign(method=summary["method"].replace("mrl", "smec")), paper)
+    ours, theirs = figure.axes
+    assert figure.get_figwidth() == 7.0 and theirs.get_title() == "paper: Fashion-200K, image to text, LLM2CLIP"
+    drawn = {line.get_label(): line for line in theirs.get_lines()}
+    own = {line.get_label(): line for line in ours.get_lines()}
+    assert drawn.keys() == {"PCA", "Search-Adaptor", "Matryoshka-Adaptor", "MRL"}, "SMEC has the label of our run"
+    assert drawn["MRL"].get_color() == own["MRL"].get_color() != drawn["PCA"].get_color()
+    assert drawn["MRL"].get_xydata()[0].tolist() == [128, 0.225] and len(drawn["MRL"].get_xdata()) == 5
+    legend = [text.get_text() for text in figure.legends[0].get_texts()]
+    assert len(legend) == len(set(legend)) and set(legend) == drawn.keys() | own.keys()
+    assert [path.suffix for path in write_figure(summary, tmp_path / "f", paper)] == [".pdf", ".png"]
 
 
 def test_figure_of_one_size(scores):

@@ -88,6 +88,14 @@ def test_training_learns():
     assert all(before[task] < 0.4 and after[task] > 0.9 for task in ("text_to_image", "image_to_text"))
 
 
+def test_a_loss_that_is_not_finite_is_told():
+    from smec.clip_training import build, train
+
+    model = build({"model_cfg": ARCHITECTURE}, 0)
+    with pytest.raises(SmecError, match=r"became nan in step \d+\. Lower `learning_rate`"):
+        train(model, coloured(), ClipTraining(steps=20, batch_size=16, learning_rate=1e30))
+
+
 def test_no_caption_is_twice_in_a_batch_and_images_are_its_own(pairs):
     from smec.clip_training import _batches
 
@@ -141,6 +149,12 @@ def test_an_architecture_that_cannot_be_built(data, tmp_path):
     ("changes", "told"),
     [
         ({"dataset": "glyhps"}, r"backbones\.minilm\.dataset: there is no dataset 'glyhps' .*'glyphs'"),
+        (
+            {"dataset": "docs"},
+            r"dataset: datasets\.docs is of the task 'image'\. A CLIP is trained on .*'text_to_image'",
+        ),
+        ({"dataset": "unsplit"}, r"datasets\.unsplit\.test_fraction in the configuration is 0"),
+        ({"dataset": "shop"}, r"datasets\.shop\.path in the configuration names nowhere, which does not exist"),
         ({"dim": 32}, r"gives vectors of 16 dimensions, but the backbone says 32"),
         ({"architecture": "nowhere.json"}, r"nowhere\.json does not exist"),
         ({"model": "./models/tiny"}, r"must be \./results/models/NAME"),
@@ -150,7 +164,13 @@ def test_an_architecture_that_cannot_be_built(data, tmp_path):
 )
 def test_faults_of_the_configuration_are_told_before_anything_runs(architecture, changes, told):
     configured = copy.deepcopy(GOOD)
-    configured["datasets"] = {"docs": GLYPHS, "glyphs": GLYPHS | {"task": "text_to_image"}}
+    captioned = GLYPHS | {"task": "text_to_image"}
+    configured["datasets"] = {
+        "docs": GLYPHS,
+        "glyphs": captioned,
+        "unsplit": captioned | {"test_fraction": 0},
+        "shop": {"kind": "image_folder", "path": "nowhere", "task": "text_to_image", "caption": "{label}"},
+    }
     configured["experiments"] = [{"dataset": "docs", "backbone": "minilm", "sizes": [16, 8]}]
     configured["backbones"]["minilm"] = values(architecture)
     assert config.load(configured)

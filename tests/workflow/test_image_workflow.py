@@ -1,6 +1,7 @@
-"""From drawings to a table, with a CLIP that is trained on the way: config/glyphs.yaml on a few characters."""
+"""From drawings to a chart beside the paper's, with a CLIP that is trained on the way: a small config/glyphs.yaml."""
 
 import csv
+import html
 import json
 
 import pytest
@@ -12,7 +13,10 @@ pytestmark = pytest.mark.workflow
 
 SETS = ("glyphs", "glyph_names", "glyph_naming")
 SIZES = [128, 16]
-VIEWS = {"quick": {"title": "Quick", "methods": ["truncation", "smec"]}}
+VIEWS = {
+    "quick": {"title": "Quick", "methods": ["truncation", "smec"]},
+    "image": {"methods": ["truncation", "smec"], "tested": "smec"},
+}
 TINY = {
     "datasets": {name: {"max_characters": 40} for name in SETS}
     | {"glyph_pretraining": {"max_characters": 40, "documents_per_character": 3}},
@@ -28,7 +32,7 @@ TINY = {
 def overlays(tmp_path_factory):
     path = tmp_path_factory.mktemp("overlay") / "tiny.yaml"
     path.write_text(yaml.safe_dump(TINY))
-    return "results/tables/quick.csv", "--configfile", "config/glyphs.yaml", str(path)
+    return "--configfile", "config/glyphs.yaml", str(path)
 
 
 @pytest.fixture(scope="module")
@@ -42,6 +46,16 @@ def test_every_task_is_scored(images):
     with (images / "results/tables/quick.csv").open(newline="") as file:
         found = {(row["dataset"], row["method"], int(row["dim"])) for row in csv.DictReader(file) if row["dim"]}
     assert found >= {(name, method, size) for name in SETS for method in ("truncation", "smec") for size in SIZES}
+
+
+def test_the_chart_and_the_report_have_the_papers_curves_and_the_quality_of_the_clip(images):
+    for kind in ("pdf", "png"):
+        assert (images / f"results/figures/image.{kind}").stat().st_size > 10_000
+    with (images / "results/tables/image.csv").open(newline="") as file:
+        assert {row["dataset"] for row in csv.DictReader(file)} == {"glyphs"}
+    text = html.unescape((images / "results/report.html").read_text())
+    assert "Last panel: the curves of arXiv 2510.12474, Products-10K, LLM2CLIP" in text
+    assert "The backbone glyph_clip" in text and "nDCG@10 before and after its training" in text
 
 
 def test_the_clip_has_a_record_and_is_trained_once(images):

@@ -36,7 +36,8 @@ def test_every_table_of_the_paper_is_planned():
     paper = shipped("paper.yaml")
     for view in ("beir_openai", "beir_llm2vec"):
         assert len(paper.experiments_of(paper.views[view])) == THIRTEEN
-    assert {"products10k", "fashion200k", "quora"} < paper.views.keys()
+    assert {"products10k", "fashion200k_text_to_image", "fashion200k_image_to_text", "quora"} < paper.views.keys()
+    assert all(view.paper for view in paper.views.values())
     assert {"ablation", "achievement", "memory", "gradients", "convergence"} < paper.studies.keys()
     assert all("smec" in view.methods for view in paper.views.values())
     widths = {name: values["dim"] for name, values in paper.backbones.items()}

@@ -159,7 +159,7 @@ def score_files(wildcards):
         metrics_file(e, CONFIG.canonical(run), seed)
         for e in CONFIG.experiments_of(view)
         for run in view.methods
-        for seed in CONFIG.seeds_of(run)
+        for seed in CONFIG.seeds_of(run, e)
     ]
 
 
@@ -176,6 +176,11 @@ def view_spec(wildcards):
     )
 
 
+def paper_option(wildcards):
+    paper = CONFIG.views[wildcards.view].paper
+    return f"--paper {paper}" if paper else ""
+
+
 def study_of(wildcards):
     return studies.parse(CONFIG.studies[wildcards.study])
 
@@ -190,7 +195,7 @@ def study_run(study, run):
         path=CONFIG.canonical(run),
         method=CONFIG.method_of(run),
         options=CONFIG.options_of(run),
-        seeds=CONFIG.seeds_of(run, study.seeds),
+        seeds=CONFIG.seeds_of(run, seeds=study.seeds),
         folders={
             place: f"runs/{w.dataset}/{w.backbone}/{w.method}"
             for place, w in trained.items()
@@ -228,7 +233,7 @@ def study_files(wildcards):
         (e, run, seed)
         for e in shown
         for run in study.runs()
-        for seed in CONFIG.seeds_of(run, study.seeds)
+        for seed in CONFIG.seeds_of(run, seeds=study.seeds)
     ]
     files = []
     if "scores" in study.reads:
@@ -267,7 +272,10 @@ def page_files():
     files += [f"results/figures/{name}.png" for name in shown]
     files += [f"results/numbers/{name}.json" for name in CONFIG.studies]
     sets = dict.fromkeys(e.dataset for e in CONFIG.experiments)
-    return files + [f"results/data/{name}/manifest.json" for name in sets]
+    files += [f"results/data/{name}/manifest.json" for name in sets]
+    used = {e.backbone for e in CONFIG.experiments}
+    trained = [model for model, name in trained_models().items() if name in used]
+    return files + [f"results/models/{model}/record.json" for model in trained]
 
 
 def page_spec():

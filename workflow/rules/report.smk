@@ -39,9 +39,10 @@ rule figure:
         "../../envs/cpu.yaml"
     params:
         stem=subpath(output.pdf, strip_suffix=".pdf"),
+        paper=paper_option,
         code=source_hash("smec.jobs.figure"),
     shell:
-        "python -m smec figure {input:q} --output {params.stem:q} 2> {log:q}"
+        "python -m smec figure {input:q} --output {params.stem:q} {params.paper} 2> {log:q}"
 
 
 rule report:

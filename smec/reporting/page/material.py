@@ -9,10 +9,13 @@ import pandas as pd
 
 from smec.errors import SmecError, nearest_name
 from smec.files import read_json
+from smec.paper_values import TABLES, PaperTable
 from smec.reporting.summary import read_summary
 
 WIDE = 1300
 """Pixels from which a figure takes the whole width of the page: between one and two columns of a paper at 300 dpi."""
+TRAINED = "trained_clip"
+"""The kind of backbones that the workflow trains."""
 STUDY_KEYS = {"title": str, "kind": str, "caption": str, "findings": list, "numbers": dict}
 
 
@@ -26,12 +29,13 @@ class Picture:
 
 @dataclass(frozen=True)
 class ShownView:
-    """A table of scores and its figure."""
+    """A table of scores and its figure; `paper` is the published table that the figure has beside ours."""
 
     name: str
     title: str
     summary: pd.DataFrame
     picture: Picture
+    paper: PaperTable | None = None
 
 
 @dataclass(frozen=True)
@@ -62,14 +66,15 @@ class ShownStudy:
         return self.numbers[name]
 
 
-def read_view(results: Path, name: str, title: str) -> ShownView:
-    """Read table and figure of a view.
+def read_view(results: Path, name: str, settings: Mapping[str, Any]) -> ShownView:
+    """Read table and figure of a view, whose `settings` are those of the configuration.
 
     Raises:
         SmecError: a file is missing or damaged.
     """
     summary = read_summary(results / "tables" / f"{name}.csv")
-    return ShownView(name, title, summary, _picture(results / "figures" / f"{name}.png"))
+    paper = TABLES[settings["paper"]] if settings.get("paper") else None
+    return ShownView(name, settings["title"], summary, _picture(results / "figures" / f"{name}.png"), paper)
 
 
 def read_study(results: Path, name: str) -> ShownStudy:
@@ -105,6 +110,23 @@ def read_manifests(results: Path, configuration: Mapping[str, Any]) -> dict[str,
     """
     names = dict.fromkeys(experiment["dataset"] for experiment in configuration["experiments"])
     return {name: read_json(results / "data" / name / "manifest.json") for name in names}
+
+
+def read_models(results: Path, configuration: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """Return the record of each model that the workflow trained for the experiments, by the name of its backbone.
+
+    Raises:
+        SmecError: one is missing or damaged, or says nothing of its quality.
+    """
+    backbones = configuration["backbones"]
+    used = dict.fromkeys(experiment["backbone"] for experiment in configuration["experiments"])
+    trained = [name for name in used if backbones[name].get("kind") == TRAINED]
+    paths = {name: results / "models" / Path(backbones[name]["model"]).name / "record.json" for name in trained}
+    found = {name: read_json(path) for name, path in paths.items()}
+    for name, record in found.items():
+        if not isinstance(record, dict) or "ndcg@10" not in record:
+            raise SmecError(f"{paths[name]} says no quality of the model. Delete it and run the workflow again.")
+    return found
 
 
 def _texts(path: Path) -> pd.DataFrame:

@@ -8,9 +8,9 @@ from typing import Any
 from smec.errors import SmecError, nearest_name
 from smec.reporting.page import formats, markup, methods, provenance, words
 from smec.reporting.page.findings import findings
-from smec.reporting.page.material import ShownStudy, ShownView, read_manifests, read_study, read_view
+from smec.reporting.page.material import ShownStudy, ShownView, read_manifests, read_models, read_study, read_view
 from smec.reporting.page.outline import ENDING, TEXTS, Section, text_of
-from smec.reporting.page.tables import comparison, datasets, scores
+from smec.reporting.page.tables import comparison, datasets, published, scores, zero_shot
 from smec.reporting.tables import caption
 
 INTERVALS_BELOW = "below each mean its 95 % bootstrap interval over queries and seeds, in bold the best of each size"
@@ -26,6 +26,7 @@ class Story:
         views: by name.
         studies: by name.
         manifests: of each dataset, by name.
+        models: the record of each backbone that was trained here, by name.
         results: root of the results.
     """
 
@@ -34,6 +35,7 @@ class Story:
     views: Mapping[str, ShownView]
     studies: Mapping[str, ShownStudy]
     manifests: Mapping[str, Any]
+    models: Mapping[str, Any]
     results: Path
 
     def study(self, name: str) -> ShownStudy:
@@ -71,9 +73,10 @@ def read_story(configuration: Mapping[str, Any], sections: Sequence[Section], re
     return Story(
         configuration=configuration,
         sections=sections,
-        views={name: read_view(results, name, configuration["views"][name]["title"]) for name in views},
+        views={name: read_view(results, name, configuration["views"][name]) for name in views},
         studies={name: read_study(results, name) for name in studies},
         manifests=read_manifests(results, configuration),
+        models=read_models(results, configuration),
         results=results,
     )
 
@@ -121,6 +124,7 @@ def _helpers(story: Story) -> dict[str, Any]:
         "details": markup.details,
         "methods": lambda: methods.described(story.configuration, _runs(story)),
         "number": story.number,
+        "published": published,
         "scores": scores,
         "shown": markup.Cells.of,
         "table": markup.table,
@@ -129,6 +133,7 @@ def _helpers(story: Story) -> dict[str, Any]:
             story.results, [view.summary for view in story.views.values()], story.manifests
         ),
         "yaml": formats.yaml_text,
+        "zero_shot": zero_shot,
     }
 
 

@@ -5,6 +5,7 @@ from typing import Any
 
 import pandas as pd
 
+from smec.paper_values import PaperTable
 from smec.reporting.page.findings import Findings
 from smec.reporting.page.formats import count, p_value, percent, score, signed, times
 from smec.reporting.page.markup import Cells, Markup
@@ -39,6 +40,24 @@ def comparison(found: Findings) -> Cells:
         for point in found.points
     ]
     return Cells(head, rows)
+
+
+def published(paper: PaperTable) -> Cells:
+    """Return a published table, nDCG@10 as a share: method by size, sizes falling."""
+    shares = {row: paper.shares(row) for row in paper.rows}
+    sizes = sorted({size for values in shares.values() for size in values}, reverse=True)
+    rows = [[row, *(score(values[size]) if size in values else "" for size in sizes)] for row, values in shares.items()]
+    return Cells(["method", *map(str, sizes)], rows)
+
+
+def zero_shot(record: Mapping[str, Any]) -> Cells:
+    """Return nDCG@10 of a model before and after it was trained here, one row per task, from its record."""
+    quality = record["ndcg@10"]
+    rows = [
+        [task.replace("_", " "), score(before), score(quality["trained"][task])]
+        for task, before in quality["untrained"].items()
+    ]
+    return Cells(["found by", "untrained", "trained"], rows)
 
 
 def datasets(configuration: Mapping[str, Any], manifests: Mapping[str, Any]) -> Cells:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from smec.paper_values import PaperTable
 from smec.reporting.page.findings import Findings, Point
 from smec.reporting.page.formats import listed, signed
 
@@ -14,7 +15,7 @@ def behind(points: Sequence[Point]) -> str:
     )
 
 
-def figure_caption(found: Sequence[Findings]) -> str:
+def figure_caption(found: Sequence[Findings], paper: PaperTable | None = None) -> str:
     """Return the caption of quality over size: what is drawn, and where to look."""
     datasets = listed(dict.fromkeys(one.dataset for one in found))
     told = [
@@ -28,4 +29,10 @@ def figure_caption(found: Sequence[Findings]) -> str:
         wins, points = sum(len(one.ahead) for one in tested), sum(len(one.points) for one in tested)
         told.append(f"{tested[0].tested} is the highest at {wins} of {points} points.")
     told.append("Look at how far each line falls towards the left.")
+    if paper is not None:
+        read = f", {paper.reading}" if paper.reading else ""
+        told.append(
+            f"Last panel: the curves of {paper.source}{read}. Data and backbone are others than ours: the order of the "
+            "lines and their fall compare, their height does not."
+        )
     return " ".join(told)

@@ -224,7 +224,7 @@ def _beside_paper(rows: pd.DataFrame, name: str) -> str:
         if ours == theirs
         else f"its {listed(theirs)} dimensions beside our {listed(ours)}, paired from the smallest up"
     )
-    read = f", read off to ±{table.error:g}{' percentage points' if table.percent else ''}" if table.error else ""
+    read = f", {table.reading}" if table.reading else ""
     facts = _facts(rows)
     agree, inside = facts["sign_of_paper"], facts["interval_holds_paper"]
     return (
