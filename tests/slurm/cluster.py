@@ -9,6 +9,7 @@ import shutil
 import socket
 import subprocess
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -186,16 +187,14 @@ class Cluster:
 
     def _kill_jobs(self):
         """Kill the processes that watch over a step of a job, which are no children of the daemon, and the step."""
+        killed = []
         for watching in self._watching():
-            try:
-                processes = [watching, *watching.children(recursive=True)]
-            except psutil.NoSuchProcess:
-                continue
-            for process in processes:
-                try:
-                    process.kill()
-                except psutil.NoSuchProcess:
-                    continue
+            with suppress(psutil.NoSuchProcess):
+                killed += [watching, *watching.children(recursive=True)]
+        for process in killed:
+            with suppress(psutil.NoSuchProcess):
+                process.kill()
+        psutil.wait_procs(killed, timeout=PATIENCE)
 
     def left_over(self):
         """Return the processes of this cluster that are still there."""
