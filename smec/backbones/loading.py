@@ -8,6 +8,18 @@ from smec.backbones.model_files import is_hub_id
 
 LIBRARIES = ("sentence_transformers", "transformers", "huggingface_hub", "peft", "accelerate")
 LONGEST_REASON = 300
+ANY_ADVICE = "Check the id, the revision, the network and, for a model that asks for consent, HF_TOKEN."
+ADVICE = {
+    "RevisionNotFoundError": "It has no such revision: correct `revision`, the full commit hash on the model's page.",
+    "GatedRepoError": "It asks for consent: give it on the model's page, and set HF_TOKEN to a token of that account.",
+    "RepositoryNotFoundError": "No such model is seen: correct the id, or HF_TOKEN, which may be missing or expired.",
+    "OfflineModeIsEnabled": "HF_HUB_OFFLINE forbids to fetch it: fetch it where there is a network, or unset that.",
+    "LocalEntryNotFoundError": "The hub cannot be reached: check the network and the proxy.",
+    "EntryNotFoundError": "A file of it is missing there: check that it is the right model.",
+    "ConnectionError": "The hub cannot be reached: check the network and the proxy.",
+    "ConnectError": "The hub cannot be reached: check the network and the proxy.",
+}
+"""By the name of an error of huggingface_hub or of its connections, the most telling first."""
 
 
 @contextlib.contextmanager
@@ -28,9 +40,18 @@ def unloadable(model: str, revision: str | None, error: Exception) -> str:
     """Return what to tell the user when a library could not load `model`."""
     reason = (" ".join(str(error).split()) or type(error).__name__)[:LONGEST_REASON]
     if is_hub_id(model):
+        advice = next((told for name, told in ADVICE.items() if name in _names(error)), ANY_ADVICE)
         return (
-            f"The model {model!r} at revision {revision} could not be loaded from the hub: {reason} Check the id, the "
-            "revision, the network and, for a model that asks for consent, HF_TOKEN; or download the model and give "
-            "its folder as `model`."
+            f"The model {model!r} at revision {revision} could not be loaded from the hub: {reason} {advice} Or "
+            "download the model and give its folder as `model`."
         )
     return f"The model {model!r} could not be loaded: {reason} Check that the folder is a complete model."
+
+
+def _names(error: BaseException | None) -> set[str]:
+    """Return the names of the classes of an error, and of all errors that it came from."""
+    found: set[str] = set()
+    while error is not None:
+        found |= {kind.__name__ for kind in type(error).__mro__}
+        error = error.__cause__ or error.__context__
+    return found
