@@ -19,9 +19,11 @@ if overlay:
 
 
 include: "workflow/rules/common.smk"
+include: "workflow/rules/start.smk"
 include: "workflow/rules/data.smk"
 include: "workflow/rules/embed.smk"
 include: "workflow/rules/train.smk"
+include: "workflow/rules/finetune.smk"
 include: "workflow/rules/evaluate.smk"
 include: "workflow/rules/analyse.smk"
 include: "workflow/rules/report.smk"
@@ -47,6 +49,11 @@ rule all:
 
 
 rule analyses:
+    input:
+        report_targets(),
+
+
+rule full_parameter:
     input:
         report_targets(),
 

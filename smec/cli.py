@@ -53,6 +53,18 @@ def _started(context: typer.Context) -> None:
 
 
 @app.command()
+def plan(
+    targets: Annotated[list[str] | None, typer.Argument(help="Targets of Snakemake; none for the default.")] = None,
+    configfile: Annotated[list[Path] | None, typer.Option(help="Laid over the configuration.")] = None,
+    config: Annotated[list[str] | None, typer.Option(help="A key of the configuration: key=value.")] = None,
+) -> None:
+    """Print what a run of the workflow would take, and refuse where something is missing."""
+    from smec.jobs import plan as job
+
+    job.run(targets or (), configfile or (), config or (), typer.echo)
+
+
+@app.command()
 def fetch(spec: Spec, output: Output) -> None:
     """Build a dataset folder."""
     from smec.jobs import fetch as job
@@ -117,6 +129,20 @@ def train(
     if not len(data) == len(embeddings) == len(negatives):
         raise SmecError("Give --data, --embeddings and --negatives once for each dataset to train on.")
     job.run(_parsed(spec), list(map(job.Source, data, embeddings, negatives)), previous, output)
+
+
+@app.command()
+def finetune(
+    spec: Spec,
+    data: Data,
+    embeddings: Embeddings,
+    negatives: Annotated[Path, typer.Option(help="Hard negatives, mined in the space of the frozen backbone.")],
+    output: Annotated[Path, typer.Option(help="compressor.safetensors; record.json and model/ go beside it.")],
+) -> None:
+    """Train the backbone itself."""
+    from smec.jobs import finetune as job
+
+    job.run(_parsed(spec), data, embeddings, negatives, output)
 
 
 @app.command()

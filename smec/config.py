@@ -9,6 +9,7 @@ from smec.compressors import method_named
 from smec.errors import SmecError, nearest_name
 from smec.experiments import Experiment, Seed, View
 from smec.modality import Task
+from smec.plan.settings import PlanSettings
 from smec.runs import RunName, parse
 from smec.settings import Distinct, Named, NonEmpty, Settings, validated
 
@@ -62,6 +63,7 @@ class Config(Settings):
     search_block_rows: int = Field(16_384, ge=1, description="Documents scored at once; results do not depend on it.")
     train_gpus: int = Field(0, ge=0, description="GPUs that a training job asks for.")
     embed_gpus: int = Field(0, ge=0, description="GPUs that an embedding job asks for.")
+    plan: PlanSettings = Field(PlanSettings(), description="Rates of `smec plan`, and what is looked at before a run.")
 
     @field_validator("datasets")
     @classmethod

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from smec import backbones, datasets, studies
+from smec.backbone_method import TRAINABLE, BackboneMethod
 from smec.compressors import method_named
 from smec.config import Config
 from smec.datasets.reading import ROLES
@@ -66,6 +67,7 @@ def _check_shown(config: Config, where: str, shown: View | StudySettings, runs: 
         _check_mined(config, name)
         for experiment in config.experiments_of(shown):
             _check_joint(config, where, run, experiment)
+            _check_trainable(config, where, run, experiment)
 
 
 def _check_name(where: str, name: str, what: str, known: set[str]) -> None:
@@ -83,6 +85,20 @@ def _check_joint(config: Config, where: str, run: RunName, experiment: Experimen
                 f"experiment on {dataset} with the backbone {experiment.backbone} and the sizes "
                 f"{list(experiment.sizes)}. Add it; `main: false` keeps it out of the other tables."
             )
+
+
+def _check_trainable(config: Config, where: str, run: RunName, experiment: Experiment) -> None:
+    """A run that trains the backbone needs one that can be trained, and is scored where it was trained."""
+    if not isinstance(method_named(config.method_of(run.entry)), BackboneMethod):
+        return
+    kind = config.backbones[experiment.backbone].get("kind")
+    if kind != TRAINABLE:
+        raise SmecError(
+            f"{where}: {run} trains the backbone, but {experiment.backbone} is of the kind {kind!r} and only "
+            f"{TRAINABLE!r} can be trained. Name other `backbones`, or leave the run out."
+        )
+    if run.data:
+        raise SmecError(f"{where}: {run} trains the backbone on the dataset that it is scored on; leave out `data=`.")
 
 
 def _check_sources(config: Config, dataset: str) -> None:

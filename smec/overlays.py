@@ -3,7 +3,11 @@
 import os
 from collections.abc import Sequence
 
-OVERLAYS = {"analyses": "config/analyses.yaml", "reproduce_paper": "config/paper.yaml"}
+OVERLAYS = {
+    "analyses": "config/analyses.yaml",
+    "full_parameter": "config/full_parameter.yaml",
+    "reproduce_paper": "config/paper.yaml",
+}
 INHERITED = "SMEC_TARGET"
 
 

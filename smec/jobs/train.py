@@ -1,10 +1,6 @@
 """`smec train`: fit one stage of one run."""
 
-import importlib.metadata
 import logging
-import platform
-import resource
-import sys
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -16,6 +12,7 @@ from safetensors.numpy import load_file
 from smec.compressors import method_named
 from smec.datasets import reading
 from smec.files import sha256_of_file, sha256_of_json, write_json
+from smec.jobs.measured import peak_memory_bytes, versions
 from smec.jobs.stores import open_stores
 from smec.joint_data import join
 from smec.label_subset import label_subset
@@ -26,8 +23,6 @@ from smec.source_hash import source_hash
 from smec.training_data import TrainingData, collect
 
 LOGGER = logging.getLogger(__name__)
-
-RECORDED_PACKAGES = ("numpy", "safetensors", "smec", "torch")
 
 
 @dataclass(frozen=True)
@@ -78,8 +73,8 @@ def run(spec: Mapping[str, Any], sources: Sequence[Source], previous: Path | Non
         "spec": dict(spec),
         **fitted.record,
         "wall_clock_seconds": time.perf_counter() - began,
-        "peak_memory_bytes": _peak_memory_bytes(),
-        "versions": _versions(),
+        "peak_memory_bytes": peak_memory_bytes(),
+        "versions": versions("torch"),
     }
     write_json(output.with_name("record.json"), record)
 
@@ -118,14 +113,3 @@ def _checkpoint(spec: Mapping[str, Any], sources: Sequence[Source], previous: Pa
         if not other.name.startswith(stem):
             other.unlink()
     return output.with_name(f"{stem}.safetensors")
-
-
-def _peak_memory_bytes() -> int:
-    """Largest resident set of this process; Linux reports KiB, macOS bytes."""
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak if sys.platform == "darwin" else peak * 1024
-
-
-def _versions() -> dict[str, str]:
-    packages = {name: importlib.metadata.version(name) for name in RECORDED_PACKAGES}
-    return packages | {"python": platform.python_version()}

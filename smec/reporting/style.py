@@ -69,6 +69,7 @@ class Style:
 STYLES = {
     "smec_plus": Style(VERMILLION, "o", SOLID, width=1.6),
     "smec": Style(BLUE, "s", SOLID),
+    "finetune": Style(PURPLE, "h", SOLID),
     "mrl": Style(GREEN, "^", DASHED),
     "matryoshka_adaptor": Style(PURPLE, "D", DASHDOT),
     "search_adaptor": Style(ORANGE, "v", LOOSE),

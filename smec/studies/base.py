@@ -24,8 +24,9 @@ if TYPE_CHECKING:
     from smec.store import EmbeddingStore
     from smec.training_data import TrainingData
 
-Reads = Literal["scores", "records", "stages", "data"]
-"""Files of the workflow: scores per query, `record.json`, `compressor.safetensors`, or vectors and judgements."""
+Reads = Literal["scores", "records", "stages", "data", "encodings"]
+"""Files of the workflow: scores per query, `record.json`, `compressor.safetensors`, vectors and judgements, or the
+times of encodings by trained backbones."""
 
 
 class StudySettings(Settings):

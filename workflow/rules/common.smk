@@ -6,12 +6,14 @@ import sys
 from types import SimpleNamespace
 
 from smec import backbones, config as configuration, datasets, studies
+from smec.backbone_method import BackboneMethod, trained_settings
 from smec.compressors import method_named
 from smec.errors import SmecError
 from smec.method import stage_names
 from smec.runs import JOIN
 from smec.reporting.page.outline import HEADINGS, outline, section_of
 from smec.source_hash import data_hash, source_hash
+from smec.studies.full_parameter import encoding_file
 
 
 def checked_config():
@@ -78,6 +80,35 @@ def stage_files(wildcards):
         f"{RUN}/{stage}/compressor.safetensors".format(**trained, seed=wildcards.seed)
         for stage in stages_of(trained)
     ]
+
+
+def trains_backbone(run):
+    return isinstance(method_named(CONFIG.method_of(run)), BackboneMethod)
+
+
+def finetuned_entries():
+    """Entries of `methods` whose runs train the backbone itself."""
+    return [entry for entry in CONFIG.methods if trains_backbone(entry)]
+
+
+def store_of(role):
+    """The vectors that a run is scored on: those of the backbone, or of its own trained copy."""
+
+    def manifest(wildcards):
+        stores = f"results/embeddings/{wildcards.dataset}/{wildcards.backbone}"
+        if trains_backbone(wildcards.method):
+            stores = f"{RUN}/embeddings".format(**wildcards)
+        return f"{stores}/{role}/manifest.json"
+
+    return manifest
+
+
+def backbone_of(wildcards):
+    """Settings of the backbone that a run is scored with."""
+    settings = CONFIG.backbones[wildcards.backbone]
+    if not trains_backbone(wildcards.method):
+        return settings
+    return trained_settings(settings, Path(RUN.format(**wildcards)) / "all")
 
 
 def source_files(wildcards):
@@ -250,6 +281,13 @@ def study_files(wildcards):
             files += [
                 path.replace("compressor.safetensors", "record.json") for path in stages
             ]
+    if "encodings" in study.reads:
+        files += [
+            f"results/{encoding_file(e.dataset, e.backbone, CONFIG.canonical(run), seed, role)}"
+            for e, run, seed in cases
+            for role in ("corpus", "queries")
+            if trains_backbone(run)
+        ]
     if "data" in study.reads:
         for e in shown:
             stores = f"results/embeddings/{e.dataset}/{e.backbone}"
@@ -282,7 +320,7 @@ def page_spec():
     kinds = {name: values["kind"] for name, values in CONFIG.studies.items()}
     sections = outline(list(CONFIG.views), kinds)
     shown = CONFIG.model_dump(
-        mode="json", exclude={"scales", "train_gpus", "embed_gpus"}
+        mode="json", exclude={"scales", "train_gpus", "embed_gpus", "plan"}
     )
     spec = {"sections": [vars(section) for section in sections], "configuration": shown}
     return json.dumps(spec)  # in the order in which things are to be told

@@ -1,8 +1,8 @@
 rule evaluate:
     input:
         data="results/data/{dataset}/manifest.json",
-        corpus="results/embeddings/{dataset}/{backbone}/corpus/manifest.json",
-        queries="results/embeddings/{dataset}/{backbone}/queries/manifest.json",
+        corpus=store_of("corpus"),
+        queries=store_of("queries"),
         stages=stage_files,
     output:
         "results/metrics/{dataset}/{backbone}/{method}/seed{seed}.parquet",
@@ -14,7 +14,7 @@ rule evaluate:
     params:
         spec=lambda w: as_spec(
             method=CONFIG.method_of(w.method),
-            backbone=CONFIG.backbones[w.backbone],
+            backbone=backbone_of(w),
             sizes=sizes_of(w),
             block_rows=CONFIG.search_block_rows,
         ),
