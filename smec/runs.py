@@ -5,7 +5,9 @@
     smec,labels=0.05                         trained on 5 % of the labelled queries
     smec,data=pydocs+scifact                 trained on two datasets together, whatever it is scored on
 
-So an ablation row, a sweep or a learning curve needs no entry of its own. A name is also a folder.
+So an ablation row, a sweep or a learning curve needs no entry of its own. A folder is named as its run, with `@` in the
+place of each comma: a Snakemake that is told its job on the command line, as on the node of a cluster, would split the
+name at commas.
 """
 
 from collections.abc import Mapping
@@ -16,7 +18,7 @@ import yaml
 
 from smec.errors import SmecError
 
-SEPARATOR, ASSIGNMENT, JOIN = ",", "=", "+"
+SEPARATOR, FOLDER_SEPARATOR, ASSIGNMENT, JOIN = ",", "@", "=", "+"
 LABELS, DATA = "labels", "data"
 
 
@@ -49,12 +51,12 @@ class RunName:
 
 
 def parse(name: str) -> RunName:
-    """Take a run name apart.
+    """Take a run name, or the name of its folder, apart.
 
     Raises:
         SmecError: a part is not `key=value`, a key is given twice, or `labels` is not a share.
     """
-    entry, *parts = name.split(SEPARATOR)
+    entry, *parts = name_of(name).split(SEPARATOR)
     changes: dict[str, Any] = {}
     for part in parts:
         key, assigned, value = part.partition(ASSIGNMENT)
@@ -71,6 +73,16 @@ def parse(name: str) -> RunName:
         )
     data = tuple(changes.pop(DATA, "").split(JOIN)) if DATA in changes else ()
     return RunName(entry, changes, float(labels), data)
+
+
+def folder_of(name: str) -> str:
+    """Return how the folder of a run is named."""
+    return name.replace(SEPARATOR, FOLDER_SEPARATOR)
+
+
+def name_of(folder: str) -> str:
+    """Return the run that a folder is named after."""
+    return folder.replace(FOLDER_SEPARATOR, SEPARATOR)
 
 
 def entry_of(name: str) -> str:

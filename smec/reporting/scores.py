@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from smec.errors import SmecError
+from smec.runs import name_of
 
 STORED = ("query_id", "dim", "metric", "value")
 RUN = ("dataset", "backbone", "method", "seed")
@@ -41,7 +42,7 @@ class MetricsFile:
                 "it there, or name the run explicitly."
             )
         dataset, backbone, method = file.parts[-4:-1]
-        return MetricsFile(file, dataset, backbone, method, int(number))
+        return MetricsFile(file, dataset, backbone, name_of(method), int(number))
 
 
 def read_scores(files: Iterable[str | Path | MetricsFile]) -> pd.DataFrame:

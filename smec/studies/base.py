@@ -65,7 +65,7 @@ class StudyRun:
     """A run of a study.
 
     Attributes:
-        path: its canonical name, under which its scores lie.
+        path: the name of its folder, under which its scores lie.
         method: name of the method.
         options: resolved.
         seeds: that were run.

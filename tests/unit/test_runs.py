@@ -4,7 +4,7 @@ import pytest
 
 from smec import config as configuration
 from smec.errors import SmecError
-from smec.runs import RunName, entry_of, parse
+from smec.runs import RunName, entry_of, folder_of, name_of, parse
 from tests.unit.test_config import GOOD
 
 
@@ -34,6 +34,12 @@ def test_the_order_of_the_options_does_not_matter():
     assert str(parse("smec,selection=random,alpha=0.0")) == str(parse("smec,alpha=0,selection=random"))
     assert str(parse("smec,data=a+b,alpha=0.5,labels=0.1")) == "smec,alpha=0.5,labels=0.1,data=a+b"
     assert str(parse("smec,alpha=0,data=a+b").without_data()) == "smec,alpha=0"
+
+
+def test_a_folder_names_its_run_without_a_comma():
+    folder = folder_of("smec,alpha=0,selection=random")
+    assert "," not in folder and name_of(folder) == "smec,alpha=0,selection=random"
+    assert parse(folder) == parse("smec,alpha=0,selection=random")
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from smec.backbone_method import BackboneMethod, trained_settings
 from smec.compressors import method_named
 from smec.errors import SmecError
 from smec.method import stage_names
-from smec.runs import JOIN
+from smec.runs import FOLDER_SEPARATOR, JOIN, folder_of
 from smec.reporting.page.outline import HEADINGS, outline, section_of
 from smec.source_hash import data_hash, source_hash
 from smec.studies.full_parameter import encoding_file
@@ -70,7 +70,7 @@ def run_of(dataset, backbone, run):
     return Wildcards(
         dataset=JOIN.join(name.data) or dataset,
         backbone=backbone,
-        method=CONFIG.canonical(str(name.without_data())),
+        method=folder_of(CONFIG.canonical(str(name.without_data()))),
     )
 
 
@@ -181,13 +181,14 @@ def module_of(package, settings):
 
 
 def metrics_file(experiment, run, seed):
-    return f"results/metrics/{experiment.dataset}/{experiment.backbone}/{run}/seed{seed}.parquet"
+    method = folder_of(CONFIG.canonical(run))
+    return f"results/metrics/{experiment.dataset}/{experiment.backbone}/{method}/seed{seed}.parquet"
 
 
 def score_files(wildcards):
     view = CONFIG.views[wildcards.view]
     return [
-        metrics_file(e, CONFIG.canonical(run), seed)
+        metrics_file(e, run, seed)
         for e in CONFIG.experiments_of(view)
         for run in view.methods
         for seed in CONFIG.seeds_of(run, e)
@@ -223,7 +224,7 @@ def study_run(study, run):
         f"{e.dataset}/{e.backbone}": run_of(e.dataset, e.backbone, run) for e in shown
     }
     return dict(
-        path=CONFIG.canonical(run),
+        path=folder_of(CONFIG.canonical(run)),
         method=CONFIG.method_of(run),
         options=CONFIG.options_of(run),
         seeds=CONFIG.seeds_of(run, seeds=study.seeds),
@@ -268,9 +269,7 @@ def study_files(wildcards):
     ]
     files = []
     if "scores" in study.reads:
-        files += [
-            metrics_file(e, CONFIG.canonical(run), seed) for e, run, seed in cases
-        ]
+        files += [metrics_file(e, run, seed) for e, run, seed in cases]
     if {"records", "stages"} & set(study.reads):
         for e, run, seed in cases:
             case = Wildcards(
@@ -283,7 +282,7 @@ def study_files(wildcards):
             ]
     if "encodings" in study.reads:
         files += [
-            f"results/{encoding_file(e.dataset, e.backbone, CONFIG.canonical(run), seed, role)}"
+            f"results/{encoding_file(e.dataset, e.backbone, folder_of(CONFIG.canonical(run)), seed, role)}"
             for e, run, seed in cases
             for role in ("corpus", "queries")
             if trains_backbone(run)

@@ -18,7 +18,7 @@ rule finetune:
     benchmark:
         "results/benchmarks/finetune/{dataset}.{backbone}.{method}.seed{seed}.tsv"
     wildcard_constraints:
-        method=rf"({one_of(finetuned_entries())})(,[^/]+)?",
+        method=rf"({one_of(finetuned_entries())})({FOLDER_SEPARATOR}[^/]+)?",
     conda:
         "../../envs/gpu.yaml"
     threads: 8

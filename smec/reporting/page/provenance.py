@@ -12,6 +12,7 @@ import pandas as pd
 from smec.analysis.cells import AVERAGE
 from smec.files import read_json
 from smec.reporting.page.markup import Cells, literal
+from smec.runs import folder_of
 
 PACKAGE = Path(__file__).parents[2]
 HERE = ("smec", "numpy", "pandas", "scipy", "matplotlib", "pytrec-eval-terrier", "docutils", "itables")
@@ -56,7 +57,7 @@ def checksums(manifests: Mapping[str, Mapping[str, Any]]) -> Cells:
 
 def _records(results: Path, summaries: Iterable[pd.DataFrame]) -> list[Path]:
     runs = {
-        (dataset, backbone, method)
+        (dataset, backbone, folder_of(method))
         for summary in summaries
         for dataset, backbone, method in summary[["dataset", "backbone", "method"]].itertuples(index=False)
         if dataset != AVERAGE
