@@ -62,7 +62,7 @@ def embed(
     if writer.finished():
         logger.info("%s is complete already", store_folder)
         return
-    _fill(writer, rows, _ids(folder, role), range(len(writer)))
+    fill(writer, rows, _ids(folder, role))
     writer.finish()
 
 
@@ -103,7 +103,7 @@ def embed_part(
         return
     writer, rows = _opened(folder, settings, role, store, shard_rows, dtype)
     writer.take_over(shards)
-    _fill(writer, rows, _ids(folder, role), shards)
+    fill(writer, rows, _ids(folder, role), shards)
     write_json(output, writer.summed_up(shards))
 
 
@@ -145,10 +145,21 @@ def _ids(folder: Path, role: str) -> Callable[[int, int], Sequence[str]]:
     return lambda start, stop: reading.ids(folder, role, start, stop)
 
 
-def _fill(
-    writer: StoreWriter, rows: RowEncoder, ids: Callable[[int, int], Sequence[str]], shards: Sequence[int]
+def fill(
+    writer: StoreWriter,
+    rows: RowEncoder,
+    ids: Callable[[int, int], Sequence[str]],
+    shards: Sequence[int] | None = None,
 ) -> None:
-    """Encode and write those of `shards` that the store lacks; `ids` of a range of rows are for messages."""
+    """Encode and write the shards that the store lacks.
+
+    Args:
+        writer: of the store.
+        rows: encoder of the rows in a range.
+        ids: of the rows in a range, for messages.
+        shards: None for all of the store.
+    """
+    shards = range(len(writer)) if shards is None else shards
     missing = writer.missing(shards)
     if missing:
         writer.discard_manifest()
