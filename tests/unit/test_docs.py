@@ -14,7 +14,7 @@ from smec import backbones, config, datasets, studies
 from smec.compressors import method_named, method_names
 
 ROOT = Path(__file__).parents[2]
-DOCUMENTS = ("README.md", "CONTRIBUTING.md", "docs/paper_map.md", "docs/decisions.md")
+DOCUMENTS = ("README.md", "CONTRIBUTING.md", "docs/files.md", "docs/paper_map.md", "docs/decisions.md")
 FOLDERS = ("smec", "tests", "workflow", "config", "profiles", "envs", "benchmarks", "docs")
 TREE_COLUMN = 33
 """Where the description of an entry begins."""
@@ -43,8 +43,8 @@ def quoted(name):
 
 
 def tree():
-    """Paths of the tree of the README, each entry under the folder that it is indented below."""
-    (block,) = re.findall(r"^```text\n(Snakefile.*?)^```", text("README.md"), flags=re.MULTILINE | re.DOTALL)
+    """Paths of the tree of docs/files.md, each entry under the folder that it is indented below."""
+    (block,) = re.findall(r"^```text\n(Snakefile.*?)^```", text("docs/files.md"), flags=re.MULTILINE | re.DOTALL)
     paths, folders = [], []
     for line in block.splitlines():
         entry = line[:TREE_COLUMN].strip()
