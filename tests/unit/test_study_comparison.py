@@ -129,7 +129,7 @@ def test_what_a_reader_sees(frame_of):
     assert row == ["0.560", "+0.100 [+0.100, +0.100]†", "0.430", "−0.030 [−0.030, −0.030]‡"]  # noqa: RUF001
     assert rendered.table.loc["MRL"].tolist() == ["0.460", "", "0.460", ""]
     assert (
-        "Of 2 differences from MRL, 1 are significantly positive and 1 significantly negative" in rendered.full_caption
+        "Of 2 differences from MRL, 1 is significantly positive and 1 significantly negative" in rendered.full_caption
     )
     assert "12 test queries, mean over 2 seeds" in rendered.full_caption and "paper" not in rendered.caption
     assert rendered.numbers["docs.minilm.smrl.8.difference"] == pytest.approx(0.1)

@@ -131,7 +131,7 @@ def test_the_table_says_what_agrees_with_the_paper(ratios, agreeing):
     quotient = theirs["mrl"][0].variance / theirs["smrl"][0].variance
     assert table.loc["rank, epoch 0", "variance, MRL / SMRL: paper"] == f"{quotient:.2f}"
     assert rendered.numbers["docs.minilm.rank.agrees_with_the_paper"] == ("yes" if agreeing != "none" else "no")
-    assert ("No case has all three" in rendered.full_caption) == (agreeing == "none")
+    assert ("no case has all three" in rendered.full_caption) == (agreeing == "none")
 
 
 def test_the_figure_has_two_logarithmic_panels_per_loss():

@@ -43,7 +43,7 @@ def render(frame: pd.DataFrame, settings: GradientsStudy) -> Rendered:
         table=_table(frame, settings),
         figure=draw(frame, settings.shown_epochs),
         caption=_caption(frame),
-        findings=[f"{name}: {_findings(rows)}" for name, rows in blocks_of(frame)],
+        findings=[f"{name}: {told}" for name, rows in blocks_of(frame) for told in _findings(rows)],
         numbers=_numbers(frame),
     )
 
@@ -142,7 +142,7 @@ def _precision(frame: pd.DataFrame) -> str:
     return told + ("." if pd.isna(variants) else f"; the other cases have {counted(int(variants), 'seed')}.")
 
 
-def _findings(rows: pd.DataFrame) -> str:
+def _findings(rows: pd.DataFrame) -> list[str]:
     """Return what the ratios are on one dataset, in which cases they are the paper's, and how far sizes fall."""
     losses, told = rows[rows["part"] == "losses"], []
     for quantity in QUANTITIES:
@@ -152,12 +152,12 @@ def _findings(rows: pd.DataFrame) -> str:
             f"{quantity.name} {_range(curve['value'].min(), curve['value'].max())} (expected "
             f"{_figures(curve['expected'].iloc[0])}), {verdict} the paper's {_paper_range(quantity)}"
         )
-    sentence = f"over all losses and epochs: {'; '.join(told)}."
+    ratios = f"over all losses and epochs, {'; '.join(told)}."
     cases = {case: block for _, _, _, case, block in _cases(rows)}
     agreeing = [case for case, block in cases.items() if _agrees(block)]
-    sentence += f" All three lie in the paper's ranges in {listed(agreeing)}." if agreeing else ""
+    agree = f"all three lie in the paper's ranges in {listed(agreeing)}."
     if not agreeing:
-        sentence += " No case has all three in the paper's ranges."
+        agree = "no case has all three in the paper's ranges."
     shares = {case: _share(block, _last(block)) for case, block in cases.items()}
     least = min(shares, key=lambda case: shares[case])
     first = next(iter(shares))
@@ -166,7 +166,7 @@ def _findings(rows: pd.DataFrame) -> str:
     fall = f"SMRL's size falls to {100 * shares[first]:.1f} % by epoch {last} with {first}"
     if least != first:
         fall += f", and furthest, to {100 * shares[least]:.1f} % by epoch {_last(cases[least])}, with {least}"
-    return f"{sentence} {fall} (paper: {100 * _paper_share(paper):.1f} % by epoch {paper})."
+    return [ratios, agree, f"{fall} (paper: {100 * _paper_share(paper):.1f} % by epoch {paper})."]
 
 
 def _last(rows: pd.DataFrame) -> int:
