@@ -192,8 +192,8 @@ def _findings(frame: pd.DataFrame, settings: ComparisonStudy) -> list[str]:
     of = "On average over the datasets, of" if (told["dataset"] == AVERAGE).all() else "Of"
     counts = (
         f"{of} {counted(facts['differences'], 'difference')} from {settings.baseline}, {facts['better']} "
-        f"{'is' if facts['better'] == 1 else 'are'} significantly positive and {facts['worse']} significantly negative; "
-        f"they reach from {lowest} to {highest}."
+        f"{'is' if facts['better'] == 1 else 'are'} significantly positive and {facts['worse']} "
+        f"significantly negative; they reach from {lowest} to {highest}."
     )
     return [counts] + ([_beside_paper(rows, settings.paper)] if settings.paper else [])
 
