@@ -13,6 +13,7 @@ import yaml
 from snakemake.utils import update_config
 
 from smec import config, studies
+from smec.runs import name_of
 
 ROOT = Path(__file__).parents[2]
 SMOKE = ("--configfile", "config/smoke.yaml")
@@ -101,7 +102,8 @@ def rules_of(told, rule):
 
 
 def methods(jobs, rule):
-    return {job.wildcards["method"] for job in jobs if job.rule == rule}
+    """The runs of the jobs of a rule."""
+    return {name_of(job.wildcards["method"]) for job in jobs if job.rule == rule}
 
 
 def rules(jobs):

@@ -10,6 +10,7 @@ import shutil
 import pytest
 import yaml
 
+from smec.runs import name_of
 from tests.workflow.running import NOTHING, ROOT, SMOKE, runs_of, shipped, snakemake
 
 pytestmark = pytest.mark.workflow
@@ -52,7 +53,7 @@ def test_a_study_leaves_what_it_measured_and_what_may_be_quoted(smoke, study):
 
 def test_every_stage_has_a_record_of_what_it_was_asked_for(smoke):
     stages = sorted((smoke / "results/runs").glob("*/*/*/*/*/compressor.safetensors"))
-    assert {path.parts[-4] for path in stages} == runs_of(shipped("smoke.yaml"))
+    assert {name_of(path.parts[-4]) for path in stages} == runs_of(shipped("smoke.yaml"))
     for stage in stages:
         record = json.loads(stage.with_name("record.json").read_text())
         assert record["spec"]["seed"] == 0
