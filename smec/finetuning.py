@@ -88,6 +88,7 @@ class Collator:
         return inputs | {"label": labels | {"queries": frozen[0], "documents": frozen[1]}}
 
 
+@quiet()
 def finetune(
     model: "SentenceTransformer",
     queries: Side,
@@ -111,19 +112,6 @@ def finetune(
     Returns:
         What happened, for `record.json`.
     """
-    with quiet():
-        return _finetune(model, queries, documents, rows, options, sizes, seed)
-
-
-def _finetune(
-    model: "SentenceTransformer",
-    queries: Side,
-    documents: Side,
-    rows: TrainingData,
-    options: Options,
-    sizes: Sequence[int],
-    seed: int,
-) -> dict[str, Any]:
     sampler = BatchSampler(rows, options.sampling(), seed, torch.device("cpu"))
     steps = options.epochs * steps_per_epoch(len(rows.queries), options.batch_size)
     torch.manual_seed(seed)

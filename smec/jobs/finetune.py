@@ -7,8 +7,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from safetensors.numpy import load_file
-
 from smec import backbones
 from smec.backbone_method import MODEL_FOLDER, TRAINABLE, BackboneMethod
 from smec.compressors import method_named
@@ -17,10 +15,10 @@ from smec.errors import SmecError
 from smec.files import write_json
 from smec.jobs.measured import peak_memory_bytes, versions
 from smec.jobs.stores import open_stores
+from smec.jobs.training_files import read_training_data
 from smec.label_subset import label_subset
-from smec.self_retrieval import excluded_rows
 from smec.settings import validated
-from smec.training_data import TrainingData, collect
+from smec.training_data import TrainingData
 
 TRAINERS = ("peft", "sentence-transformers", "torch", "transformers")
 
@@ -68,17 +66,8 @@ def _training_rows(data: Path, negatives: Path, max_documents: int) -> TrainingD
     """Return what training may see, a row number in the place of each vector."""
     from smec.finetuning import RowNumbers
 
-    mined = load_file(negatives)
-    return collect(
-        queries=RowNumbers(reading.count(data, "queries")),
-        corpus=RowNumbers(reading.count(data, "corpus")),
-        training=reading.judgements(data, "train").positives(),
-        validation=reading.judgements(data, "validation").positives(),
-        hard_negatives=mined["train"],
-        validation_negatives=mined["validation"],
-        max_documents=max_documents,
-        excluded_rows=excluded_rows(data),
-    )
+    queries, corpus = (RowNumbers(reading.count(data, role)) for role in ("queries", "corpus"))
+    return read_training_data(data, negatives, queries, corpus, max_documents)
 
 
 def _save(model: "SentenceTransformer", folder: Path) -> None:

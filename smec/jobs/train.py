@@ -7,20 +7,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from safetensors.numpy import load_file
-
 from smec.compressors import method_named
-from smec.datasets import reading
 from smec.files import sha256_of_file, sha256_of_json, write_json
 from smec.jobs.measured import peak_memory_bytes, versions
 from smec.jobs.stores import open_stores
+from smec.jobs.training_files import read_training_data
 from smec.joint_data import join
 from smec.label_subset import label_subset
 from smec.method import FitJob, Stage
-from smec.self_retrieval import excluded_rows
 from smec.settings import validated
 from smec.source_hash import source_hash
-from smec.training_data import TrainingData, collect
+from smec.training_data import TrainingData
 
 LOGGER = logging.getLogger(__name__)
 
@@ -84,17 +81,7 @@ def training_data(
 ) -> TrainingData:
     """Read what training may see from the files of the workflow."""
     queries, corpus = open_stores(data, embeddings, backbone)
-    mined = load_file(negatives)
-    return collect(
-        queries=queries,
-        corpus=corpus,
-        training=reading.judgements(data, "train").positives(),
-        validation=reading.judgements(data, "validation").positives(),
-        hard_negatives=mined["train"],
-        validation_negatives=mined["validation"],
-        max_documents=max_documents,
-        excluded_rows=excluded_rows(data),
-    )
+    return read_training_data(data, negatives, queries, corpus, max_documents)
 
 
 def _checkpoint(spec: Mapping[str, Any], sources: Sequence[Source], previous: Path | None, output: Path) -> Path:

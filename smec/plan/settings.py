@@ -22,8 +22,8 @@ class PlanSettings(Settings):
     core_flops: float = Field(
         6e10,
         gt=0,
-        description="Operations per second of a processor core. Measured: all-MiniLM-L6-v2 encodes 60 to 88 documents "
-        "of pydocs a second on two cores, 1.2e11 operations per second.",
+        description="Operations per second of a processor core: an assumption, to be replaced by what is "
+        "measured where the jobs run.",
     )
     start_seconds: float = Field(6.0, ge=0, description="Start of a job: interpreter, libraries, checking its inputs.")
     parameters: Named[float] = Field(

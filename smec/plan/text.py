@@ -89,8 +89,9 @@ def _assumptions(jobs: Sequence[PlannedJob], estimate: Estimate) -> str:
     rates, unknown = estimate.rates, estimate.unknown(jobs)
     told = [
         f"Reckoned with a GPU {rates.gpu} at {rates.utilisation:.0%} of its peak and cores of "
-        f"{rates.core_flops / 1e9:.0f} GFLOP/s; `plan` in the configuration changes that. Estimates are meant to be "
-        "right within a factor of two or three, job counts exactly. Tokens and dollars are upper limits."
+        f"{rates.core_flops / 1e9:.0f} GFLOP/s; `plan` in the configuration changes that. Estimates are "
+        "rough and have not been held against runs of this size; job counts are exact. Tokens and dollars are upper "
+        "limits."
     ]
     if unknown:
         told.append(f"Not in the sums, because their size is not known yet: {', '.join(unknown)}.")

@@ -1,0 +1,34 @@
+"""What training may see, read from the files of the workflow."""
+
+from pathlib import Path
+
+from safetensors.numpy import load_file
+
+from smec.datasets import reading
+from smec.self_retrieval import excluded_rows
+from smec.training_data import TrainingData, VectorSource, collect
+
+
+def read_training_data(
+    data: Path, negatives: Path, queries: VectorSource, corpus: VectorSource, max_documents: int
+) -> TrainingData:
+    """Collect the judged and mined rows of a dataset.
+
+    Args:
+        data: folder of the dataset.
+        negatives: file of its mined hard negatives.
+        queries: vectors of all its queries.
+        corpus: of all its documents.
+        max_documents: that are kept at most.
+    """
+    mined = load_file(negatives)
+    return collect(
+        queries=queries,
+        corpus=corpus,
+        training=reading.judgements(data, "train").positives(),
+        validation=reading.judgements(data, "validation").positives(),
+        hard_negatives=mined["train"],
+        validation_negatives=mined["validation"],
+        max_documents=max_documents,
+        excluded_rows=excluded_rows(data),
+    )
