@@ -1,6 +1,9 @@
 """Results as the workflow leaves them, small but real: scores per query, tables, figures, a study."""
 
+import math
+
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -8,6 +11,7 @@ from smec.evaluation import SCHEMA
 from smec.files import write_json
 from smec.jobs import analyse, figure, render, table
 from smec.reporting.page.outline import outline
+from smec.reporting.summary import COLUMNS, NUMBERS, UNTESTED
 
 SIZES = (64, 32, 16, 8)
 QUERIES = 60
@@ -97,3 +101,26 @@ def _study_spec():
     }
     experiments = [experiment | {"width": 64, "settings": {}} for experiment in CONFIGURATION["experiments"]]
     return {"study": STUDY, "experiments": experiments, "seeds": [0, 1], "runs": runs, "max_documents": 100}
+
+
+def row(method, dim, mean, **others):
+    empty = dict.fromkeys(COLUMNS, "") | dict.fromkeys(NUMBERS, math.nan) | UNTESTED
+    place = {
+        "dataset": "docs",
+        "backbone": "minilm",
+        "metric": "ndcg@10",
+        "n_datasets": 1,
+        "n_queries": 9,
+        "n_seeds": 1,
+    }
+    told = {"method": method, "label": method.upper(), "dim": dim, "mean": mean, "reference": False, "best": False}
+    return empty | place | told | others
+
+
+def by_hand():
+    """A table in which `mine` wins twice and loses once."""
+    rows = [row("truncation", 8, 0.5, reference=True, label="uncompressed"), row("mine", 8, 0.55), row("mine", 4, 0.5)]
+    rows += [row("mine", 2, 0.3), row("other", 8, 0.5), row("other", 4, 0.45), row("other", 2, 0.4)]
+    for place, (difference, p) in zip((1, 2, 3), ((0.05, 0.001), (0.05, 0.2), (-0.1, 0.01)), strict=True):
+        rows[place] |= {"rival": "other", "difference": difference, "p_holm": p, "significant": p < 0.05}
+    return pd.DataFrame(rows).astype(COLUMNS)

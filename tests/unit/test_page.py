@@ -1,46 +1,25 @@
 """The page without a browser: what its text says, that it repeats byte for byte, and faults in what it is made from."""
 
 import json
-import math
 import shutil
 import tomllib
 from pathlib import Path
 
 import pandas as pd
 import pytest
-from docutils import nodes
-from docutils.core import publish_doctree
 from PIL import Image
 
 from smec.errors import SmecError
 from smec.files import write_json
 from smec.jobs import report
-from smec.reporting.page import formats, outline, provenance
-from smec.reporting.page.findings import findings
+from smec.reporting.page import outline, provenance
 from smec.reporting.page.html import html
-from smec.reporting.page.markup import Cells, Markup, cell, details, escaped, figure, in_template, prose, table
 from smec.reporting.page.methods import described
 from smec.reporting.page.story import read_story, restructured_text
-from smec.reporting.summary import COLUMNS, NUMBERS, UNTESTED
 from smec.source_hash import data_hash
-from tests.page_material import CONFIGURATION, LEVELS, VIEW, build
+from tests.page_material import CONFIGURATION, LEVELS, VIEW, build, by_hand
 
 ROOT = Path(__file__).parents[2]
-HOSTILE = ["*bold*", "`x`_", "a_", "|sub|", ".. image:: x", "- item", "1. item", "::", "me@here.org", "<script>", "\\"]
-
-
-def row(method, dim, mean, **others):
-    empty = dict.fromkeys(COLUMNS, "") | dict.fromkeys(NUMBERS, math.nan) | UNTESTED
-    place = {
-        "dataset": "docs",
-        "backbone": "minilm",
-        "metric": "ndcg@10",
-        "n_datasets": 1,
-        "n_queries": 9,
-        "n_seeds": 1,
-    }
-    told = {"method": method, "label": method.upper(), "dim": dim, "mean": mean, "reference": False, "best": False}
-    return empty | place | told | others
 
 
 @pytest.fixture(scope="module")
@@ -60,121 +39,6 @@ def own(material, tmp_path):
 def text_of(results, spec, **changes):
     sections = [report._section(values) for values in spec["sections"]]
     return restructured_text(read_story(spec["configuration"] | changes, sections, results))
-
-
-# Findings, worked out by hand.
-
-
-def by_hand():
-    rows = [row("truncation", 8, 0.5, reference=True, label="uncompressed"), row("mine", 8, 0.55), row("mine", 4, 0.5)]
-    rows += [row("mine", 2, 0.3), row("other", 8, 0.5), row("other", 4, 0.45), row("other", 2, 0.4)]
-    for place, (difference, p) in zip((1, 2, 3), ((0.05, 0.001), (0.05, 0.2), (-0.1, 0.01)), strict=True):
-        rows[place] |= {"rival": "other", "difference": difference, "p_holm": p, "significant": p < 0.05}
-    return pd.DataFrame(rows).astype(COLUMNS)
-
-
-def test_findings_of_a_run_that_wins_twice_and_loses_once():
-    (found,) = findings(by_hand())
-    assert (found.tested, found.width, found.uncompressed) == ("MINE", 8, 0.5)
-    assert [point.size for point in found.ahead] == [8, 4] and [point.size for point in found.behind] == [2]
-    assert found.full.size == 8 and [point.size for point in found.smaller] == [4, 2]
-    assert found.lossless.size == 4, "equal to the uncompressed vectors counts"
-    last = found.points[-1]
-    assert (last.rival, last.differs) == ("OTHER", True)
-    assert last.rival_mean == pytest.approx(0.4) and last.difference == pytest.approx(-0.1)
-
-
-def test_a_gap_ends_what_is_lossless():
-    frame = by_hand()
-    frame.loc[2, "mean"], frame.loc[3, "mean"] = 0.49, 0.6
-    (found,) = findings(frame)
-    assert found.lossless.size == 8, "a size below one that loses does not count"
-
-
-def test_findings_without_a_test_and_without_a_reference():
-    frame = by_hand().iloc[1:].assign(rival="")
-    (found,) = findings(frame)
-    assert (found.tested, found.uncompressed, found.points, found.lossless, found.full) == ("", None, (), None, None)
-
-
-# Text in markup.
-
-
-@pytest.mark.parametrize("text", HOSTILE)
-def test_data_never_becomes_markup(text):
-    written = [table(Cells(["", text], [[text, text]]), text), figure("x.png", text, "wide"), f"Ends: {escaped(text)}."]
-    tree = publish_doctree(
-        "\n\n".join(written), settings_overrides={"report_level": 1, "halt_level": 1, "traceback": True}
-    )
-    assert [entry.astext() for entry in tree.findall(nodes.entry)] == ["", text, text, text]
-    assert tree.next_node(nodes.title).astext() == tree.next_node(nodes.caption).astext() == text
-    assert tree.next_node(nodes.image)["alt"] == text
-    assert tree.astext().endswith(f"Ends: {text}.")
-    markup = (nodes.Inline, nodes.Sequential, nodes.literal_block, nodes.Invisible)
-    assert [type(node) for node in tree.findall() if isinstance(node, markup)] == [nodes.image]
-
-
-def test_markup_passes_and_all_else_is_escaped():
-    assert in_template(Markup("**x**")) == "**x**"
-    assert in_template("**x**") == r"\*\*x\*\*"
-    assert in_template(3) == "3"
-
-
-@pytest.mark.parametrize(
-    ("text", "made"),
-    [
-        ("", ""),
-        ("0.651 [0.630, 0.672]", r"\ 0.651\ :interval:`[0.630, 0.672]`"),
-        ("+0.012 [+0.003, +0.021]†", r"\ +0.012†\ :interval:`[+0.003, +0.021]`"),
-        ("a [b] c [d]", r"\ a [b] c [d]"),
-    ],
-)
-def test_an_interval_stands_on_a_line_of_its_own_and_the_mark_with_its_value(text, made):
-    assert cell(text) == made
-
-
-def test_a_docstring_keeps_its_code():
-    assert prose("Every `a_b` of *it*.") == r"Every ``a_b`` of \*it\*."
-    assert prose("One ` alone") == r"One \` alone"
-
-
-def test_details_fold():
-    page = html(str(details("More", "| a\n| b")))
-    assert "<details" in page and "<summary" in page
-
-
-# Numbers in words.
-
-
-@pytest.mark.parametrize(
-    ("name", "value", "told"),
-    [
-        ("score", 0.7516, "0.752"),
-        ("signed", -0.0121, "\N{MINUS SIGN}0.012"),
-        ("percent", 0.943, "94 %"),
-        ("times", 2.0, "2\N{MULTIPLICATION SIGN}"),
-        ("count", 4668, "4,668"),
-        ("p_value", 0.0121, ".012"),
-        ("p_value", 0.0001, "< .001"),
-        ("words", 3, "three"),
-        ("words", 40, "40"),
-        ("listed", [1, 2, 3], "1, 2 and 3"),
-        ("listed", [], ""),
-    ],
-)
-def test_numbers_in_words(name, value, told):
-    assert formats.FILTERS[name](value) == told
-
-
-def test_a_fraction_stays_in_a_ratio():
-    assert formats.times(3.5, 1) == "3.5\N{MULTIPLICATION SIGN}"
-    assert formats.times(4, 1) == "4\N{MULTIPLICATION SIGN}"
-
-
-@pytest.mark.parametrize("value", ["0.5", None, True])
-def test_a_text_is_not_written_as_a_number(value):
-    with pytest.raises(SmecError, match="as a number, which it is not"):
-        formats.score(value)
 
 
 # The order of the story.
