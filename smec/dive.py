@@ -13,12 +13,11 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from smec.batches import Batch, BatchSampler
-from smec.cosines import level_cosines
 from smec.history import History
 from smec.joint import plan_of
 from smec.losses import nt_xent
 from smec.method import FitJob
-from smec.objective import score_loss
+from smec.objective import supervised_loss
 from smec.training import Trainer, training_device
 from smec.validation import ValidationSet
 
@@ -56,8 +55,7 @@ def fit_adapter(job: FitJob, rows: NDArray[np.float32], epochs: int) -> tuple[ND
 
     def loss(batch: Batch, done: float) -> Tensor:
         queries, documents = batch.queries @ adapter.weight.T, batch.documents @ adapter.weight.T
-        ranked = [score_loss(scores, batch, options) for scores in level_cosines(queries, documents, sizes)]
-        total: Tensor = torch.stack(ranked).sum()
+        total: Tensor = supervised_loss(queries, documents, batch, options, sizes)
         if options.head_weight == 0:
             return total
         relevant = documents[torch.unique(batch.positive)]

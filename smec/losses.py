@@ -1,9 +1,10 @@
 """Losses on similarity scores: tensors in, scalar out.
 
-All supervised losses share one signature. `scores` is float (B, U): the cosine of each of B queries with each of the U
-distinct documents of the batch. `relevance` is float (B, U): the grade of each pair, 0 where the pair is not judged,
-below 0 where it is to be ignored. Each returns the mean over the queries that have a relevant document in the batch, so
-that values compare across batch sizes; the papers' sums differ by that constant factor only.
+All supervised losses share one signature. `scores` is float (..., B, U): the cosine of each of B queries with each of U
+documents of the batch, at each of any number of sizes. `relevance` is float (B, U): the grade of each pair, 0 where the
+pair is not judged, below 0 where it is to be ignored. Each returns, for each size, the mean over the queries that have
+a relevant document in the batch, so that values compare across batch sizes; the papers' sums differ by that constant
+factor only.
 """
 
 from collections.abc import Callable
@@ -15,9 +16,6 @@ from torch.nn import functional
 
 LossName = Literal["rank", "infonce", "mse", "cross_entropy", "hinge"]
 
-LARGE_TABLE = 1 << 20
-"""Numbers in a table of relevant documents against all others above which it is first made narrower."""
-
 
 def rank_loss(scores: Tensor, relevance: Tensor, temperature: float = 1.0) -> Tensor:
     """Pairwise logistic loss, weighted by the difference of the grades (SMEC, rank loss; Search-Adaptor eq. 2).
@@ -26,18 +24,16 @@ def rank_loss(scores: Tensor, relevance: Tensor, temperature: float = 1.0) -> Te
     query, then averaged over queries. The papers have T = 1.
 
     Args:
-        scores: float (B, U), cosines.
+        scores: float (..., B, U), cosines.
         relevance: float (B, U), grades.
         temperature: divides the cosines.
 
     Returns:
-        float scalar.
+        float (...).
     """
     query, behind, weight = _ranked_pairs(scores, relevance)
-    margin = behind / temperature
-    pairs = (weight > 0).sum(1)
-    per_relevant = (weight * functional.softplus(margin)).sum(1)
-    return _mean_over_queries(per_relevant, pairs, query, len(scores))
+    per_relevant = (weight * functional.softplus(behind / temperature)).sum(-1)
+    return _mean_over_queries(per_relevant, (weight > 0).sum(1), query, len(relevance))
 
 
 def hinge_loss(scores: Tensor, relevance: Tensor, margin: float = 0.3) -> Tensor:
@@ -47,16 +43,17 @@ def hinge_loss(scores: Tensor, relevance: Tensor, margin: float = 0.3) -> Tensor
     pair that meets the margin counts in the average and has no gradient.
 
     Args:
-        scores: float (B, U), cosines.
+        scores: float (..., B, U), cosines.
         relevance: float (B, U), grades; how far apart they are does not matter.
         margin: by how much the better document has to be ahead, a difference of cosines.
 
     Returns:
-        float scalar.
+        float (...).
     """
     query, behind, weight = _ranked_pairs(scores, relevance)
     ranked = (weight > 0).to(scores.dtype)
-    return _mean_over_queries((ranked * functional.relu(margin + behind)).sum(1), ranked.sum(1), query, len(scores))
+    per_relevant = (ranked * functional.relu(margin + behind)).sum(-1)
+    return _mean_over_queries(per_relevant, ranked.sum(1), query, len(relevance))
 
 
 def info_nce(scores: Tensor, relevance: Tensor, temperature: float = 0.05) -> Tensor:
@@ -66,31 +63,31 @@ def info_nce(scores: Tensor, relevance: Tensor, temperature: float = 0.05) -> Te
     a query, then over queries (van den Oord et al. 2018, with judged positives left out of the denominator).
 
     Args:
-        scores: float (B, U), cosines.
+        scores: float (..., B, U), cosines.
         relevance: float (B, U), grades; any grade above 0 is relevant.
         temperature: divides the cosines.
 
     Returns:
-        float scalar.
+        float (...).
     """
     logits = scores / temperature
     relevant = relevance > 0
-    others = logits.masked_fill(relevance != 0, -torch.inf).logsumexp(1)  # (B,)
+    others = logits.masked_fill(relevance != 0, -torch.inf).logsumexp(-1)  # (..., B)
     query, document = relevant.nonzero(as_tuple=True)
-    per_relevant = functional.softplus(others[query] - logits[query, document])
-    return _mean_over_queries(per_relevant, torch.ones_like(query), query, len(scores))
+    per_relevant = functional.softplus(others[..., query] - logits[..., query, document])
+    return _mean_over_queries(per_relevant, torch.ones_like(query), query, len(relevance))
 
 
 def mean_squared_error(scores: Tensor, relevance: Tensor, temperature: float = 1.0) -> Tensor:
     """Squared distance of the cosine from 1 for relevant pairs and from 0 for the others, both halves weighing equal.
 
     Args:
-        scores: float (B, U), cosines.
+        scores: float (..., B, U), cosines.
         relevance: float (B, U), grades; any grade above 0 counts as 1.
         temperature: not used: the target is on the scale of the cosine itself.
 
     Returns:
-        float scalar.
+        float (...).
     """
     target = (relevance > 0).to(scores.dtype)
     return _balanced((scores - target).square(), relevance)
@@ -100,16 +97,17 @@ def cross_entropy(scores: Tensor, relevance: Tensor, temperature: float = 0.05) 
     """Binary cross-entropy of `sigmoid(s / T)` against relevant or not, both halves weighing equal.
 
     Args:
-        scores: float (B, U), cosines.
+        scores: float (..., B, U), cosines.
         relevance: float (B, U), grades; any grade above 0 counts as 1.
         temperature: divides the cosines.
 
     Returns:
-        float scalar.
+        float (...).
     """
     target = (relevance > 0).to(scores.dtype)
     return _balanced(
-        functional.binary_cross_entropy_with_logits(scores / temperature, target, reduction="none"), relevance
+        functional.binary_cross_entropy_with_logits(scores / temperature, target.expand_as(scores), reduction="none"),
+        relevance,
     )
 
 
@@ -121,12 +119,12 @@ def similarity_loss(frozen: Tensor, compressed: Tensor) -> Tensor:
 
     Args:
         frozen: float (B, K), cosines in the backbone's space.
-        compressed: float (B, K), cosines of the same pairs after compression.
+        compressed: float (..., B, K), cosines of the same pairs after compression, at each size.
 
     Returns:
-        float scalar.
+        float (...).
     """
-    return (frozen - compressed).abs().sum(1).mean()
+    return (frozen - compressed).abs().sum(-1).mean(-1)
 
 
 def distillation_loss(teacher: Tensor, student: Tensor, temperature: float) -> Tensor:
@@ -136,14 +134,31 @@ def distillation_loss(teacher: Tensor, student: Tensor, temperature: float) -> T
 
     Args:
         teacher: float (B, U), cosines of the teacher; no gradient flows into it.
-        student: float (B, U), cosines of the student.
+        student: float (..., B, U), cosines of the student.
         temperature: divides both.
 
     Returns:
-        float scalar.
+        float (...).
     """
-    target = torch.softmax(teacher.detach() / temperature, dim=1)
-    return functional.kl_div(torch.log_softmax(student / temperature, dim=1), target, reduction="batchmean")
+    target = torch.log_softmax(teacher.detach() / temperature, dim=-1)
+    # Written out, because torch's own takes the logarithm of the target again, which costs more than all the rest.
+    behind = target - torch.log_softmax(student / temperature, dim=-1)
+    return (target.exp() * behind).sum(-1).mean(-1)
+
+
+def without_ignored(scores: Tensor, relevance: Tensor) -> tuple[Tensor, Tensor]:
+    """Leave out documents that a query ignores, as far as both stay tables.
+
+    Args:
+        scores: float (..., B, U), cosines.
+        relevance: float (B, U), grades, below 0 where a pair is to be ignored.
+
+    Returns:
+        Both, cut to the K documents that the query with the most of them does not ignore: (..., B, K) and (B, K).
+    """
+    counted = relevance >= 0
+    place = counted.to(torch.uint8).argsort(dim=1, descending=True, stable=True)[:, : int(counted.sum(1).max())]
+    return scores.gather(-1, place.expand(*scores.shape[:-2], -1, -1)), relevance.gather(1, place)
 
 
 def nt_xent(views: Tensor, temperature: float) -> Tensor:
@@ -186,35 +201,26 @@ def _ranked_pairs(scores: Tensor, relevance: Tensor) -> tuple[Tensor, Tensor, Te
     """Set each relevant document j of a query against every document k of the batch.
 
     Returns:
-        The queries of the P relevant documents, int64 (P,); `s_k - s_j`, float (P, U); and `y_j - y_k` where that is
-        positive and k is not to be ignored, else 0, float (P, U); fewer columns where the table would be large.
+        The queries of the P relevant documents, int64 (P,); `s_k - s_j`, float (..., P, U); and `y_j - y_k` where that
+        is positive and k is not to be ignored, else 0, float (P, U).
     """
     query, better = (relevance > 0).nonzero(as_tuple=True)
-    score, grade = scores[query, better].unsqueeze(1), relevance[query, better].unsqueeze(1)
-    if len(query) * scores.shape[1] > LARGE_TABLE:
-        scores, relevance = _without_ignored(scores, relevance)
-    behind = scores[query] - score
+    behind = scores[..., query, :] - scores[..., query, better].unsqueeze(-1)
     worse = relevance[query]
-    weight = (grade - worse).clamp_min(0) * (worse >= 0)
+    weight = (relevance[query, better].unsqueeze(1) - worse).clamp_min(0) * (worse >= 0)
     return query, behind, weight
 
 
-def _without_ignored(scores: Tensor, relevance: Tensor) -> tuple[Tensor, Tensor]:
-    """Move what each query does not ignore to the front and cut both tables, float (B, U), after the longest row."""
-    counted = relevance >= 0
-    place = counted.to(torch.uint8).argsort(dim=1, descending=True, stable=True)[:, : int(counted.sum(1).max())]
-    return scores.gather(1, place), relevance.gather(1, place)
-
-
 def _mean_over_queries(totals: Tensor, counts: Tensor, query: Tensor, queries: int) -> Tensor:
-    """Average `totals` (P,) over the `counts` (P,) of each query, then over the queries that occur in `query` (P,)."""
-    numerator = totals.new_zeros(queries).index_add(0, query, totals)
+    """Average `totals` (..., P) over the `counts` (P,) of each query, then over the queries in `query` (P,)."""
+    numerator = totals.new_zeros(*totals.shape[:-1], queries).index_add(-1, query, totals)
     denominator = totals.new_zeros(queries).index_add(0, query, counts.to(totals.dtype))
     judged = denominator > 0
-    return (numerator / denominator.clamp_min(1)).sum() / judged.sum().clamp_min(1)
+    return (numerator / denominator.clamp_min(1)).sum(-1) / judged.sum().clamp_min(1)
 
 
 def _balanced(errors: Tensor, relevance: Tensor) -> Tensor:
-    """Mean error of the relevant pairs (B, U) plus mean error of the pairs that are not."""
+    """Mean of the errors (..., B, U) of the relevant pairs plus that of the pairs that are not."""
     relevant, others = (relevance > 0).to(errors.dtype), (relevance == 0).to(errors.dtype)
-    return (errors * relevant).sum() / relevant.sum().clamp_min(1) + (errors * others).sum() / others.sum().clamp_min(1)
+    halves = [(errors * half).sum((-2, -1)) / half.sum().clamp_min(1) for half in (relevant, others)]
+    return torch.stack(halves).sum(0)

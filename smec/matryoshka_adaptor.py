@@ -16,7 +16,7 @@ from smec.history import History
 from smec.joint import plan_of
 from smec.losses import similarity_loss
 from smec.method import FitJob
-from smec.objective import score_loss
+from smec.objective import supervised_loss
 from smec.training import Trainer, training_device
 from smec.training_data import TrainingData
 from smec.validation import ValidationSet
@@ -83,8 +83,8 @@ def fit_adapter(job: FitJob) -> tuple[dict[str, NDArray[np.float32]], dict[str, 
 
     def supervised(batch: Batch, done: float) -> Tensor:
         queries, documents = adapter(batch.queries), adapter(batch.documents)
-        ranked = [score_loss(scores, batch, options) for scores in level_cosines(queries, documents, sizes)]
-        total: Tensor = unsupervised(batch, done) + options.supervised_weight * torch.stack(ranked).sum()
+        ranked = supervised_loss(queries, documents, batch, options, sizes)
+        total: Tensor = unsupervised(batch, done) + options.supervised_weight * ranked
         return total
 
     def validate() -> dict[int, float]:
@@ -117,8 +117,9 @@ def _similarity_losses(adapter: _Adapter, vectors: Tensor, neighbours: int, size
     adapted = adapter(vectors)
     frozen = vectors @ vectors.T
     nearest = frozen.clone().fill_diagonal_(-torch.inf).topk(min(neighbours, len(vectors) - 1), dim=1).indices
-    losses = [(adapted - vectors).abs().mean()]
-    for compressed in level_cosines(adapted, adapted, sizes):
-        losses.append(similarity_loss(frozen.gather(1, nearest), compressed.gather(1, nearest)) / nearest.shape[1])
-        losses.append(similarity_loss(frozen, compressed) / len(vectors))
-    return torch.stack(losses).sum()
+    compressed = level_cosines(adapted, adapted, sizes)
+    among = nearest.expand(len(sizes), -1, -1)
+    topk = similarity_loss(frozen.gather(1, nearest), compressed.gather(2, among)) / nearest.shape[1]
+    pairwise = similarity_loss(frozen, compressed) / len(vectors)
+    total: Tensor = (topk + pairwise).sum() + (adapted - vectors).abs().mean()
+    return total

@@ -6,21 +6,28 @@ import torch
 from torch import Tensor
 
 from smec.batches import Batch
-from smec.cosines import Level, cosines, level_cosines
-from smec.losses import SUPERVISED_LOSSES, distillation_loss, similarity_loss
+from smec.cosines import Level, level_cosines
+from smec.losses import SUPERVISED_LOSSES, distillation_loss, similarity_loss, without_ignored
 from smec.memory import SelectiveMemory, hide_own_side
 from smec.options import SimilarityOptions, SupervisedOptions
 
 
-def supervised_loss(queries: Tensor, documents: Tensor, batch: Batch, options: SupervisedOptions) -> Tensor:
-    """Return the supervised loss of outputs (B, d) and (U, d), before they are brought to unit length."""
-    return score_loss(cosines(queries, documents), batch, options)
+def supervised_loss(
+    queries: Tensor, documents: Tensor, batch: Batch, options: SupervisedOptions, levels: Sequence[Level] | None = None
+) -> Tensor:
+    """Return the supervised loss of outputs (B, d) and (U, d), of any length, added up over `levels`.
+
+    None is the one level of all d dimensions.
+    """
+    return score_loss(level_cosines(queries, documents, levels or [queries.shape[1]]), batch.relevance, options).sum()
 
 
-def score_loss(scores: Tensor, batch: Batch, options: SupervisedOptions) -> Tensor:
-    """Return the supervised loss of cosines (B, U)."""
+def score_loss(scores: Tensor, relevance: Tensor, options: SupervisedOptions) -> Tensor:
+    """Return the supervised loss, float (L,), of cosines (L, B, U) of pairs with grades (B, U)."""
+    if 2 * int((relevance >= 0).sum(1).max()) < relevance.shape[1]:
+        scores, relevance = without_ignored(scores, relevance)
     scale = options.margin if options.loss == "hinge" else options.temperature
-    return SUPERVISED_LOSSES[options.loss](scores, batch.relevance, scale)
+    return SUPERVISED_LOSSES[options.loss](scores, relevance, scale)
 
 
 class MatryoshkaObjective:
@@ -52,9 +59,10 @@ class MatryoshkaObjective:
         """
         queries, documents = batch.queries @ weight.T, batch.documents @ weight.T
         scores = level_cosines(queries, documents, levels)
-        total = torch.stack([score_loss(level, batch, self.options) for level in scores]).sum()
+        total = score_loss(scores, batch.relevance, self.options).sum()
         if batch.taught is not None:
-            total = total + self.options.distillation * self._distillation(batch.taught, scores)
+            divergence = distillation_loss(batch.taught, scores, self.options.distillation_temperature)
+            total = total + self.options.distillation * divergence.sum()
         if self.options.alpha == 0:
             return total
         return total + self.options.alpha * self.similarity(batch, weight, queries, documents, levels)
@@ -84,11 +92,7 @@ class MatryoshkaObjective:
         if place.shape[1] == 0:
             return outputs.new_zeros(())
         compressed = level_cosines(outputs, retrieved @ weight.T, levels, place)
-        return torch.stack([similarity_loss(cosine, level) for level in compressed]).sum()
-
-    def _distillation(self, taught: Tensor, scores: Tensor) -> Tensor:
-        temperature = self.options.distillation_temperature
-        return torch.stack([distillation_loss(taught, level, temperature) for level in scores]).sum()
+        return similarity_loss(cosine, compressed).sum()
 
 
 def _within(frozen: Tensor, neighbours: int, sides: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:

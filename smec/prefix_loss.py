@@ -10,7 +10,7 @@ from smec.batches import Batch
 from smec.compressors.finetune import Options
 from smec.cosines import level_cosines
 from smec.losses import similarity_loss
-from smec.objective import score_loss
+from smec.objective import supervised_loss
 
 
 class PrefixLoss(nn.Module):
@@ -49,8 +49,7 @@ class PrefixLoss(nn.Module):
         queries, documents = (self._encoded(features) for features in sentence_features)
         levels = self.levels()
         self.step += 1
-        scores = level_cosines(queries, documents, levels)
-        total = torch.stack([score_loss(level, batch, self.sampling) for level in scores]).sum()
+        total = supervised_loss(queries, documents, batch, self.sampling, levels)
         if self.options.alpha == 0:
             return total
         return total + self.options.alpha * self._similarity(batch, queries, documents, levels)
@@ -73,4 +72,4 @@ class PrefixLoss(nn.Module):
         near = (frozen @ frozen.T).fill_diagonal_(-torch.inf)
         cosine, place = near.topk(min(self.options.neighbours, len(frozen) - 1), dim=1)
         compressed = level_cosines(outputs, outputs, levels, place)
-        return torch.stack([similarity_loss(cosine, level) for level in compressed]).sum()
+        return similarity_loss(cosine, compressed).sum()

@@ -5,7 +5,6 @@ import math
 import pytest
 import torch
 
-from smec import losses
 from smec.losses import (
     SUPERVISED_LOSSES,
     cross_entropy,
@@ -15,6 +14,7 @@ from smec.losses import (
     nt_xent,
     rank_loss,
     similarity_loss,
+    without_ignored,
 )
 
 SCORES = torch.tensor([[0.9, 0.1, 0.4], [0.2, 0.8, 0.5]])
@@ -132,21 +132,28 @@ def test_ignored_pairs_do_not_count(name):
     assert loss(extra, ignored, 0.3).item() == pytest.approx(loss(SCORES, RELEVANCE, 0.3).item(), rel=1e-6)
 
 
-@pytest.mark.parametrize("name", ["rank", "hinge"])
-def test_a_large_table_gives_what_a_small_one_gives(name, monkeypatch):
-    generator = torch.Generator().manual_seed(0)
-    relevance = torch.randint(-1, 3, (6, 40), generator=generator).float()
+@pytest.mark.parametrize("name", SUPERVISED_LOSSES)
+def test_leaving_out_what_is_ignored_changes_no_loss_and_no_gradient(name):
+    relevance = torch.randint(-1, 3, (6, 40), generator=torch.Generator().manual_seed(0)).float()
     relevance[0] = -1.0
-    relevance[1, :30] = -1.0
+    relevance[1:, :25] = -1.0
     results = []
-    for limit in (10**6, 0):
-        monkeypatch.setattr(losses, "LARGE_TABLE", limit)
-        scores = torch.randn(6, 40, generator=torch.Generator().manual_seed(1), requires_grad=True)
-        loss = SUPERVISED_LOSSES[name](scores, relevance, 0.5)
-        loss.backward()
-        results.append((loss.detach(), scores.grad))
-    assert torch.allclose(results[0][0], results[1][0]) and torch.allclose(results[0][1], results[1][1], atol=1e-7)
-    assert results[0][0] > 0
+    for change in (lambda *tables: tables, without_ignored):
+        scores = torch.randn(2, 6, 40, generator=torch.Generator().manual_seed(1), requires_grad=True)
+        changed, grades = change(scores, relevance)
+        loss = SUPERVISED_LOSSES[name](changed, grades, 0.5)
+        loss.sum().backward()
+        results.append((changed.shape, loss.detach(), scores.grad))
+    assert results[0][0] == (2, 6, 40) and results[1][0][-1] <= 15
+    assert torch.allclose(results[0][1], results[1][1]) and torch.allclose(results[0][2], results[1][2], atol=1e-7)
+    assert (results[0][1] > 0).all()
+
+
+@pytest.mark.parametrize("name", SUPERVISED_LOSSES)
+def test_sizes_side_by_side_have_the_losses_of_each_alone(name):
+    scores = torch.stack([SCORES, SCORES.flip(1), 0.3 * SCORES])
+    expected = [SUPERVISED_LOSSES[name](level, RELEVANCE, 0.5).item() for level in scores]
+    assert SUPERVISED_LOSSES[name](scores, RELEVANCE, 0.5).tolist() == pytest.approx(expected, rel=1e-6)
 
 
 @pytest.mark.parametrize("name", SUPERVISED_LOSSES)
