@@ -1,4 +1,4 @@
-"""Orthogonal starting points: the identity and the principal axes of the training vectors."""
+"""Starting points that need no label: the identity and the principal axes of the training vectors."""
 
 from typing import Literal
 
@@ -6,6 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 BasisName = Literal["identity", "pca"]
+"""A start of a map that no label has touched; both are orthonormal."""
+
+StartName = Literal[BasisName, "learned_whitening"]
 
 BLOCK_ROWS = 16384
 
@@ -42,8 +45,14 @@ def principal_axes(
         Axes as rows, float32 (M, M), orthonormal; their variances, float64 (M,); the mean, float64 (M,).
     """
     mean, covariance = second_moment(vectors, center)
+    axes, variances = axes_of(covariance)
+    return axes.astype(np.float32), variances, mean
+
+
+def axes_of(covariance: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the eigenvectors of a covariance (M, M) as rows, float64 (M, M), and their variances, largest first."""
     variances, axes = np.linalg.eigh(covariance)
     axes = axes[:, ::-1].T
     strongest = np.abs(axes).argmax(axis=1)
-    axes *= np.sign(axes[np.arange(len(axes)), strongest])[:, None]
-    return axes.astype(np.float32), np.maximum(variances[::-1], 0.0), mean
+    axes = axes * np.sign(axes[np.arange(len(axes)), strongest])[:, None]
+    return axes, np.maximum(variances[::-1], 0.0)

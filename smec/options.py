@@ -4,6 +4,7 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
+from smec.basis import StartName
 from smec.settings import Settings
 
 LossChoice = Literal["rank", "infonce", "mse", "cross_entropy", "hinge"]
@@ -52,8 +53,10 @@ class SupervisedOptions(Budget):
     averaging: float = Field(
         0.0, ge=0, lt=1, description="Decay per step of a moving average of the weights that is kept; 0: no average."
     )
-    basis: Literal["identity", "pca"] = Field(
-        "pca", description="Start of the map: the identity, or the principal axes of the training documents."
+    basis: StartName = Field(
+        "pca",
+        description="Start of the map: the identity, the principal axes of the training documents, or "
+        "`learned_whitening`: their principal axes once the differences of relevant pairs are whitened.",
     )
 
 

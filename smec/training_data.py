@@ -7,7 +7,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from smec.basis import BasisName, principal_axes
+from smec.basis import StartName, principal_axes
 from smec.errors import SmecError
 from smec.judgements import Judgements
 
@@ -61,8 +61,17 @@ class TrainingData:
         """The principal axes of the documents as rows, float32 (M, M), strongest first."""
         return principal_axes(self.documents)[0]
 
-    def basis(self, name: BasisName) -> NDArray[np.float32]:
-        """Return the orthonormal rows, float32 (M, M), of a frozen basis."""
+    @cached_property
+    def whitened(self) -> NDArray[np.float32]:
+        """The map of learned whitening, float32 (M, M), strongest row first."""
+        from smec.learned_whitening import learned_whitening
+
+        return learned_whitening(self)
+
+    def basis(self, name: StartName) -> NDArray[np.float32]:
+        """Return the rows, float32 (M, M), that a map may start from, the strongest first."""
+        if name == "learned_whitening":
+            return self.whitened
         return np.eye(self.width, dtype=np.float32) if name == "identity" else self.axes
 
     def merged(self) -> "TrainingData":

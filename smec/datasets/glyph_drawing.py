@@ -94,11 +94,11 @@ def characters(min_fonts: int) -> tuple[Character, ...]:
     return tuple(found.values())
 
 
-def drawing(character: Character, number: int, seed: int, size: int) -> bytes:
+def drawing(character: Character, number: int, seed: int, size: int, distortion: float = 1.0) -> bytes:
     """Return one distorted drawing as a PNG file of `size` by `size` grey pixels, dark on light.
 
     Fonts take turns, so that the first drawings of a character are of different fonts. Rotation, scale, place,
-    thickness, blur and noise are drawn anew for each.
+    thickness, blur and noise are drawn anew for each; `distortion` multiplies all of them but thickness.
     """
     from PIL import Image, ImageFilter
 
@@ -110,9 +110,10 @@ def drawing(character: Character, number: int, seed: int, size: int) -> bytes:
     if thickness == THINNER:
         # Half way: all of it would take the finest strokes away.
         image = Image.blend(image, image.filter(ImageFilter.MinFilter(3)), 0.5)
-    image = _moved(image, random).filter(ImageFilter.GaussianBlur(random.uniform(0, MOST_BLUR)))
+    image = _moved(image, random, distortion)
+    image = image.filter(ImageFilter.GaussianBlur(distortion * random.uniform(0, MOST_BLUR)))
     ink = np.asarray(image.reduce(OVERSAMPLING), dtype=np.float64) / 255
-    noisy = 1 - ink + random.normal(0, random.uniform(0, MOST_NOISE), ink.shape)
+    noisy = 1 - ink + distortion * random.normal(0, random.uniform(0, MOST_NOISE), ink.shape)
     pixels = np.clip(np.round(255 * noisy), 0, 255).astype(np.uint8)
     with io.BytesIO() as stream:
         Image.fromarray(pixels).save(stream, "PNG")
@@ -143,13 +144,13 @@ def _font(name: str, side: int) -> "FreeTypeFont":
     return ImageFont.truetype(font_folder() / f"{name}.ttf", EM * side, layout_engine=ImageFont.Layout.BASIC)
 
 
-def _moved(image: "Image", random: np.random.Generator) -> "Image":
+def _moved(image: "Image", random: np.random.Generator, distortion: float) -> "Image":
     """Rotate, scale and shift about the middle."""
     from PIL import Image
 
-    angle = np.deg2rad(random.uniform(-MOST_ROTATION, MOST_ROTATION))
-    scale = random.uniform(*SCALES)
-    shift = random.uniform(-MOST_SHIFT, MOST_SHIFT, 2) * image.width
+    angle = distortion * np.deg2rad(random.uniform(-MOST_ROTATION, MOST_ROTATION))
+    scale = random.uniform(*SCALES) ** distortion
+    shift = distortion * random.uniform(-MOST_SHIFT, MOST_SHIFT, 2) * image.width
     turn = np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]]) / scale
     middle = np.array([image.width, image.height]) / 2
     offset = middle - turn @ (middle + shift)

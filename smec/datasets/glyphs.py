@@ -42,6 +42,9 @@ class GlyphsSettings(ImageSettings):
     min_fonts: int = Field(default=6, ge=1, description="Fonts that must have a character.")
     image_size: int = Field(default=32, ge=8, description="Pixels of a side.")
     seed: int = Field(default=0, ge=0, description="Of the distortions and the order of the fonts.")
+    distortion: float = Field(
+        default=1.0, ge=0, le=2, description="Multiplies rotation, scale, shift, blur and noise; 0: as typeset."
+    )
 
 
 def load(settings: GlyphsSettings, folder: Path) -> Dataset:
@@ -59,7 +62,8 @@ def load(settings: GlyphsSettings, folder: Path) -> Dataset:
     numbered = [(character, number) for character in chosen for number in range(per_character)]
     fonts = [font_of(character, number, settings.seed) for character, number in numbered]
     ids = [f"{character.code}/{number:02d}" for character, number in numbered]
-    contents = [drawing(character, number, settings.seed, settings.image_size) for character, number in numbered]
+    size, distortion = settings.image_size, settings.distortion
+    contents = [drawing(character, number, settings.seed, size, distortion) for character, number in numbered]
     pictures = Pictures(
         ids=ids,
         groups=[character.code for character, _ in numbered],

@@ -9,7 +9,7 @@ from tests.workflow.running import edited, methods, planned, rules, runs_of, shi
 pytestmark = pytest.mark.workflow
 
 REPORT = {"table", "figure", "analyse", "render", "report"}
-WITHOUT_A_LOSS = {"truncation", "random", "pca", "whitening"}
+WITHOUT_A_LOSS = {"truncation", "random", "pca", "whitening", "learned_whitening"}
 WITH_A_LOSS = runs_of(shipped("smoke.yaml")) - WITHOUT_A_LOSS
 
 
