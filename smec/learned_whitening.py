@@ -17,8 +17,10 @@ if TYPE_CHECKING:
     from smec.judgements import Judgements
     from smec.training_data import TrainingData
 
-SHRINKAGES = (0.01, 0.1, 0.3, 1.0, 3.0, 10.0)
-"""Shares of the mean variance of the differences that are added to all their variances; validation chooses."""
+SHRINKAGES = (0.01, 0.1, 0.3, 1.0, 3.0, 10.0, 100.0)
+"""Shares of the mean variance of the differences that are added to all their variances; validation chooses.
+
+The last is next to the principal axes alone, for where labels are few or tell nothing."""
 
 CHOSEN_AT = (2, 4, 8)
 """The width divided by these gives the sizes whose validation scores choose."""

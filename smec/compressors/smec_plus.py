@@ -4,6 +4,7 @@ from typing import Literal
 
 from pydantic import Field
 
+from smec.basis import StartName
 from smec.method import FitJob, Fitted, Method
 from smec.options import LossChoice, SmrlOptions
 
@@ -11,6 +12,7 @@ from smec.options import LossChoice, SmrlOptions
 class Options(SmrlOptions):
     """The options of `smec` with other defaults."""
 
+    basis: StartName = Field("learned_whitening", description="Start of the map: what labels give in closed form.")
     loss: LossChoice = Field("infonce", description="Supervised loss.")
     temperature: float = Field(0.06, gt=0, description="Divides the cosines in the loss.")
     contrast: Literal["own", "batch"] = Field("batch", description="InfoNCE sets all of the batch against a query.")
@@ -22,7 +24,7 @@ class Options(SmrlOptions):
     distillation: float = Field(1.0, ge=0, description="Weight of the divergence from the first stage's similarities.")
     random_negatives: int = Field(500, ge=0, description="Random documents in each step.")
     learning_rate: float = Field(2.5e-3, gt=0, description="Most that `path` may ask for, where labels are few.")
-    path: float | None = Field(0.2, gt=0, description="Learning rate times number of steps.")
+    path: float | None = Field(0.05, gt=0, description="Learning rate times number of steps.")
     path_growth: bool = Field(True, description="Let smaller sizes move further.")
     final_learning_rate: float = Field(0.0, ge=0, le=1, description="Linear decay to zero.")
     first_stage_share: float | None = Field(0.4, gt=0, lt=1, description="All later stages build on the first.")
@@ -34,7 +36,7 @@ class Options(SmrlOptions):
 
 
 class SmecPlus(Method):
-    """The chain of `smec`, trained with InfoNCE from principal axes, distilled, pulled back and refitted."""
+    """The chain of `smec`, trained with InfoNCE from learned whitening, distilled, pulled back and refitted."""
 
     name = "smec_plus"
     schedule = "chain"
