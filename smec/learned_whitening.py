@@ -5,6 +5,7 @@ form: the second moment of the differences of relevant pairs is whitened, and th
 principal axes. It is a linear discriminant whose classes are the relevant pairs.
 """
 
+from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -29,29 +30,34 @@ PAIRS_AT_ONCE = 1_000_000
 """Relevant pairs that are written out at once."""
 
 
-def learned_whitening(data: "TrainingData") -> NDArray[np.float32]:
-    """Return the map of learned whitening with the shrinkage that the validation queries like best.
+def learned_whitening(data: "TrainingData", shrinkage: float | None = None) -> NDArray[np.float32]:
+    """Return the map of learned whitening.
+
+    Args:
+        data: training queries and what is relevant to them.
+        shrinkage: share of the mean variance of the differences that is added to each; None: that of `SHRINKAGES`
+            which the validation queries like best.
 
     Returns:
         float32 (M, M), strongest row first; its rows have length 1 on average, which no cosine depends on.
     """
+    differences = np.linalg.eigh(pair_differences(data.queries, data.documents, data.positives))
+    documents = second_moment(data.documents, center=False)[1]
+    tried = SHRINKAGES if shrinkage is None else (shrinkage,)
+    maps = (whitened_axes(differences.eigenvalues, differences.eigenvectors, documents, share) for share in tried)
+    return max(maps, key=_judge(data)) if shrinkage is None else next(maps)
+
+
+def _judge(data: "TrainingData") -> Callable[[NDArray[np.float32]], float]:
+    """Return what says how well the validation queries like a map."""
     import torch
     from torch.nn.functional import linear
 
     from smec.validation import ValidationSet
 
-    judged = ValidationSet(data, torch.device("cpu"))
+    validation = ValidationSet(data, torch.device("cpu"))
     sizes = tuple(sorted({max(1, data.width // divisor) for divisor in CHOSEN_AT}, reverse=True))
-    differences = np.linalg.eigh(pair_differences(data.queries, data.documents, data.positives))
-    documents = second_moment(data.documents, center=False)[1]
-    best, best_score = None, -np.inf
-    for shrinkage in SHRINKAGES:
-        rows = whitened_axes(differences.eigenvalues, differences.eigenvectors, documents, shrinkage)
-        score = float(np.mean(judged.ndcg(partial(linear, weight=torch.from_numpy(rows)), sizes)))
-        if score > best_score:
-            best, best_score = rows, score
-    assert best is not None
-    return best
+    return lambda rows: float(np.mean(validation.ndcg(partial(linear, weight=torch.from_numpy(rows)), sizes)))
 
 
 def pair_differences(

@@ -58,6 +58,11 @@ class SupervisedOptions(Budget):
         description="Start of the map: the identity, the principal axes of the training documents, or "
         "`learned_whitening`: their principal axes once the differences of relevant pairs are whitened.",
     )
+    shrinkage: float | None = Field(
+        None,
+        gt=0,
+        description="Share of the mean variance that `learned_whitening` adds to each; null: validation chooses.",
+    )
 
 
 class SimilarityOptions(SupervisedOptions):

@@ -147,7 +147,7 @@ def _plan(job: FitJob, epochs: int, keep: str) -> Plan:
 def _start(job: FitJob) -> NDArray[np.float32]:
     """The whole map that the stage starts from, float32 (rows, M); the trainable rows come first."""
     if job.previous is None:
-        return job.data.basis(job.options.basis)
+        return job.data.basis(job.options.basis, job.options.shrinkage)
     smallest = min(job.previous.outputs)
     whole = np.asarray(job.previous.tensors[job.previous.outputs[smallest]], dtype=np.float32)
     if job.options.rotation == "none":

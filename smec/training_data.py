@@ -61,17 +61,17 @@ class TrainingData:
         """The principal axes of the documents as rows, float32 (M, M), strongest first."""
         return principal_axes(self.documents)[0]
 
-    @cached_property
-    def whitened(self) -> NDArray[np.float32]:
-        """The map of learned whitening, float32 (M, M), strongest row first."""
-        from smec.learned_whitening import learned_whitening
+    def basis(self, name: StartName, shrinkage: float | None = None) -> NDArray[np.float32]:
+        """Return the rows, float32 (M, M), that a map may start from, the strongest first.
 
-        return learned_whitening(self)
-
-    def basis(self, name: StartName) -> NDArray[np.float32]:
-        """Return the rows, float32 (M, M), that a map may start from, the strongest first."""
+        Args:
+            name: which start.
+            shrinkage: of `learned_whitening`; None: validation chooses.
+        """
         if name == "learned_whitening":
-            return self.whitened
+            from smec.learned_whitening import learned_whitening
+
+            return learned_whitening(self, shrinkage)
         return np.eye(self.width, dtype=np.float32) if name == "identity" else self.axes
 
     def merged(self) -> "TrainingData":

@@ -60,7 +60,9 @@ class MemoryStep:
         """
         device = training_device()
         self._options, self._batches, self._turn = options, batches, 0
-        self._map = build_stage_map(options, data, data.basis(options.basis), keep, seed=0).to(device)
+        self._map = build_stage_map(options, data, data.basis(options.basis, options.shrinkage), keep, seed=0).to(
+            device
+        )
         self._generator = torch.Generator().manual_seed(0)
         self._objective = MatryoshkaObjective(options, data.width, device)
         if self._objective.memory is not None:

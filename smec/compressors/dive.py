@@ -36,7 +36,7 @@ class Dive(Method):
         """Train the map and its heads with the losses of all sizes."""
         from smec.dive import fit_adapter
 
-        rows = job.data.basis(job.options.basis)[: max(job.sizes)]
+        rows = job.data.basis(job.options.basis, job.options.shrinkage)[: max(job.sizes)]
         weight, history = fit_adapter(job, rows, total_epochs(job))
         stage = Stage(self.name, {"weight": weight}, {size: "weight" for size in job.sizes})
         return Fitted(stage, history.record() | {"warnings": history.warnings()})

@@ -35,7 +35,7 @@ class Mrl(Method):
         """Train one map with the sum of the losses over all sizes."""
         from smec.joint import fit_linear_map
 
-        rows = job.data.basis(job.options.basis)[: max(job.sizes)]
+        rows = job.data.basis(job.options.basis, job.options.shrinkage)[: max(job.sizes)]
         weight, record = fit_linear_map(job, rows, job.sizes, total_epochs(job))
         return Fitted(Stage(self.name, {"weight": weight}, {size: "weight" for size in job.sizes}), record)
 

@@ -32,7 +32,7 @@ class SearchAdaptor(Method):
         from smec.search_adaptor import fit_adapter
 
         assert job.size is not None
-        rows = job.data.basis(job.options.basis)[: job.size]
+        rows = job.data.basis(job.options.basis, job.options.shrinkage)[: job.size]
         weight, history = fit_adapter(job, rows)
         name = f"weight{job.size}"
         stage = Stage(self.name, {name: weight}, {job.size: name})

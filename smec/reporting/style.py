@@ -76,7 +76,7 @@ STYLES = {
     "dive": Style(BLACK, "p", DASHDOT),
     "pca": Style(SKY, "P", DASHED),
     "whitening": Style(SKY, "X", DOTTED),
-    "learned_whitening": Style(BLACK, "d", DOTTED),
+    "learned_whitening": Style(BLACK, "1", DOTTED),
     "truncation": Style(BLACK, "*", DASHED),
     "random": Style(GREY, "<", DOTTED),
 }

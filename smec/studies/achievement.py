@@ -133,7 +133,7 @@ def _rows(job: StudyJob, experiment: StudyExperiment, data: "TrainingData", run:
     found = []
     for space in study.spaces:
         if space == "frozen":
-            spaces = [_measured(study, data, data.basis(options.basis))] * len(seeds)
+            spaces = [_measured(study, data, data.basis(options.basis, options.shrinkage))] * len(seeds)
         else:
             spaces = [_measured(study, data, first_map(one[0], experiment.width)) for one in stages]
         for size in learned[0]:

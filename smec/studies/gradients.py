@@ -164,7 +164,8 @@ class _Fits:
 
         width = self.data.width
         if case.start == "basis":
-            return self.data.basis(self.job.options(case.run).basis)
+            options = self.job.options(case.run)
+            return self.data.basis(options.basis, options.shrinkage)
         return np.random.default_rng(seed).normal(0, width**-0.5, (width, width)).astype(np.float32)
 
 

@@ -28,8 +28,8 @@ ALL = method_names()
 METHODS = [name for name in ALL if not isinstance(method_named(name), BackboneMethod)]
 """Those that start from vectors; the others train a model, see tests/unit/test_finetune.py."""
 LEARNED = [name for name in METHODS if issubclass(method_named(name).Options, Budget)]
-LEARN_FROM_VALIDATION = {"refit_share", "pull_back"}
-"""Options that let validation queries into the fit."""
+LEARN_FROM_VALIDATION = {"refit_share": 0.0, "pull_back": False, "shrinkage": 1.0}
+"""Options that let validation queries into the fit, with values that do not."""
 
 
 @cache
@@ -158,7 +158,8 @@ def test_the_record_is_plain_json(name):
 def test_validation_queries_choose_but_are_not_learned_from(name, planted_data, tmp_path):
     """With the choices switched off, other validation queries change nothing. Test queries are not in the data."""
     fields = method_named(name).Options.model_fields
-    own = {key: False for key in LEARN_FROM_VALIDATION & fields.keys()} | ({"keep": "last"} if "keep" in fields else {})
+    switched_off = LEARN_FROM_VALIDATION | {"keep": "last"}
+    own = {key: value for key, value in switched_off.items() if key in fields}
     rng = np.random.default_rng(5)
     other = dataclasses.replace(
         planted_data,
