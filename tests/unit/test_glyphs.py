@@ -111,3 +111,11 @@ def test_nothing_to_draw_is_told(tmp_path):
     with pytest.raises(SmecError, match="no other image of the class"):
         prepared(SMALL | {"documents_per_character": 0}, tmp_path)
     assert datasets.parse(SMALL).modality("corpus") == "image"
+
+
+def test_without_distortion_only_font_and_thickness_differ():
+    character = characters(16)[0]
+    numbers = range(4 * len(character.fonts))
+    clean = {drawing(character, number, 0, 32, distortion=0.0) for number in numbers}
+    assert len(clean) <= 3 * len(character.fonts) < len({drawing(character, number, 0, 32) for number in numbers})
+    assert drawing(character, 0, 0, 32, distortion=1.0) == drawing(character, 0, 0, 32)
