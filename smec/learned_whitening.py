@@ -26,8 +26,8 @@ The last is next to the principal axes alone, for where labels are few or tell n
 CHOSEN_AT = (2, 4, 8)
 """The width divided by these gives the sizes whose validation scores choose."""
 
-PAIRS_AT_ONCE = 1_000_000
-"""Relevant pairs that are written out at once."""
+ROWS_AT_ONCE = 16_384
+"""Relevant pairs, and documents, that are looked at at once."""
 
 
 def learned_whitening(data: "TrainingData", shrinkage: float | None = None) -> NDArray[np.float32]:
@@ -80,7 +80,7 @@ def pair_differences(
 
     width = queries.shape[1]
     total, weight = np.zeros((width, width)), np.zeros(len(documents))
-    for block in relevant.blocks(PAIRS_AT_ONCE):
+    for block in relevant.blocks(ROWS_AT_ONCE):
         share = np.repeat(1 / block.counts, block.counts)
         weight += np.bincount(block.corpus_rows, share, len(documents))
         shares = csr_array((share.astype(np.float32), block.corpus_rows, block.offsets), (len(block), len(documents)))
@@ -88,7 +88,9 @@ def pair_differences(
         across = asked.T @ (shares @ documents)
         total += asked.T @ asked - across - across.T
     found = np.flatnonzero(weight)
-    total += len(found) * second_moment(documents[found] * np.sqrt(weight[found, None], dtype=np.float32), False)[1]
+    for rows in np.split(found, range(ROWS_AT_ONCE, len(found), ROWS_AT_ONCE)):
+        weighted = documents[rows] * np.sqrt(weight[rows, None]).astype(np.float32)
+        total += weighted.T @ weighted
     return total / len(relevant)
 
 

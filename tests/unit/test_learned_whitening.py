@@ -23,7 +23,7 @@ def written_out(queries, documents, relevant):
 
 @pytest.mark.parametrize("at_once", [1, 7, 10**6])
 def test_differences_are_those_of_the_relevant_pairs(planted_data, monkeypatch, at_once):
-    monkeypatch.setattr(module, "PAIRS_AT_ONCE", at_once)
+    monkeypatch.setattr(module, "ROWS_AT_ONCE", at_once)
     data = planted_data
     expected = written_out(data.queries, data.documents, data.positives)
     assert pair_differences(data.queries, data.documents, data.positives) == pytest.approx(expected, abs=1e-6)
