@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from smec.linear import normalized
 from smec.options import AdsOptions
+from smec.row_blocks import column_variance, row_blocks, through
 from smec.selection import COMMITTED_ENTROPY, AdaptiveSelection, selection_entropy
 from smec.training_data import TrainingData
 
@@ -36,7 +37,7 @@ def adaptive_selection(
         rows: float32 (d, M), the map.
         keeps: how many of the d rows are selected, one number per size.
     """
-    variance = normalized(data.documents @ rows.T).var(axis=0, dtype=np.float64)
+    variance = column_variance(map(normalized, through(row_blocks(data.documents), rows)))
     spread = np.log(np.maximum(variance, np.finfo(np.float32).tiny))
     standardised = (spread - spread.mean()) / max(float(spread.std()), SMALLEST_DEVIATION)
     importance = torch.from_numpy((options.importance_start * standardised).astype(np.float32))

@@ -1,9 +1,12 @@
 """Starting points that need no label: the identity and the principal axes of the training vectors."""
 
+from collections.abc import Iterable
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
+
+from smec.row_blocks import column_mean, released, row_blocks
 
 BasisName = Literal["identity", "pca"]
 """A start of a map that no label has touched; both are orthonormal."""
@@ -14,20 +17,33 @@ BLOCK_ROWS = 16384
 
 
 def second_moment(
-    vectors: NDArray[np.float32], center: bool, block_rows: int = BLOCK_ROWS
+    vectors: NDArray[np.float32], center: bool, block_rows: int | None = None
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return the mean (M,) and the covariance (M, M) of `vectors` (n, M), read in blocks.
+    """Return the mean (M,) and the covariance (M, M) of `vectors` (n, M), read in blocks of rows, 16,384 if not said.
 
     Products are taken in float32 per block and added up in float64. Without `center` the mean is zero and the
     covariance is the second moment about the origin, which is what cosine similarity sees.
     """
     count, width = vectors.shape
-    mean = vectors.mean(axis=0, dtype=np.float64) if center else np.zeros(width)
+    mean = column_mean(row_blocks(vectors)) if center else np.zeros(width)
     moment = np.zeros((width, width))
-    for start in range(0, count, block_rows):
-        block = vectors[start : start + block_rows] - mean.astype(np.float32)
+    rows_at_once = block_rows or BLOCK_ROWS
+    for start in range(0, count, rows_at_once):
+        block = vectors[start : start + rows_at_once] - mean.astype(np.float32)
         moment += block.T @ block
+        released(vectors)
     return mean, moment / max(count, 1)
+
+
+def moment_of_blocks(blocks: Iterable[NDArray[np.float32]], width: int) -> NDArray[np.float64]:
+    """Return the second moment about the origin, float64 (d, d), of blocks of vectors (b, d); d is the `width`."""
+    total, count = np.zeros((width, width)), 0
+    for block in blocks:
+        for start in range(0, len(block), BLOCK_ROWS):
+            part = block[start : start + BLOCK_ROWS]
+            total += part.T @ part
+        count += len(block)
+    return total / max(count, 1)
 
 
 def principal_axes(

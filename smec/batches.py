@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from smec.cosines import cosines
+from smec.device_rows import DeviceRows
 from smec.options import SupervisedOptions
 from smec.training_data import TrainingData
 
@@ -32,7 +33,7 @@ class Batch:
 
 
 class BatchSampler:
-    """Draws batches from training data held on one device.
+    """Draws batches from training data, on one device.
 
     An epoch passes once over the queries in random order and draws one relevant document for each. Its batches are of
     equal size, up to one: a small last batch would move a map as far as a full one, on less evidence. All randomness
@@ -56,10 +57,9 @@ class BatchSampler:
         self._random_negatives = options.random_negatives
         self._own_negatives_only = options.contrast == "own"
         self.generator = torch.Generator().manual_seed(seed)
-        self._queries = torch.from_numpy(data.queries).to(device)
-        self._documents = torch.from_numpy(data.documents).to(device)
-        self._taught_queries = None if teacher is None else self._queries @ teacher.T
-        self._taught_documents = None if teacher is None else self._documents @ teacher.T
+        self._queries, self._documents = DeviceRows(data.queries, device), DeviceRows(data.documents, device)
+        self._taught_queries = None if teacher is None else self._queries.through(teacher, data.folder)
+        self._taught_documents = None if teacher is None else self._documents.through(teacher, data.folder)
         judged = data.positives
         self._starts, self._stops = torch.from_numpy(judged.starts), torch.from_numpy(judged.stops)
         self._counts, self._own = torch.from_numpy(judged.counts), torch.from_numpy(judged.own_places)

@@ -33,6 +33,20 @@ class StoreSettings(Settings):
     dtype: Literal["float32", "float16"] = Field("float32", description="Number format on disk; scores are float32.")
 
 
+class VectorSettings(Settings):
+    """Where the vectors that a job trains on are put."""
+
+    memory_mb: int = Field(
+        3000,
+        ge=0,
+        description="MB that they take in memory at most; more lie in a file while the job runs. "
+        "A teacher takes as much again.",
+    )
+    folder: str | None = Field(
+        None, description="Folder of such files, best on a disk of the machine that trains; null: beside the result."
+    )
+
+
 class Config(Settings):
     """The whole configuration."""
 
@@ -59,6 +73,9 @@ class Config(Settings):
     mined_negatives: int = Field(20, ge=0, description="Hard negatives mined per training query.")
     max_training_documents: int = Field(
         200_000, ge=1, description="Training and validation read at most about this many documents of a corpus."
+    )
+    training_vectors: VectorSettings = Field(
+        VectorSettings(), description="Where the vectors that a job trains on are put; results do not depend on it."
     )
     search_block_rows: int = Field(16_384, ge=1, description="Documents scored at once; results do not depend on it.")
     train_gpus: int = Field(0, ge=0, description="GPUs that a training job asks for.")

@@ -6,10 +6,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from smec.judgements import Judgements
-from smec.training_data import TrainingData
+from smec.scratch import Room
+from smec.training_data import TrainingData, concatenated
 
 
-def join(parts: Sequence[TrainingData]) -> TrainingData:
+def join(parts: Sequence[TrainingData], room: Room | None = None) -> TrainingData:
     """Return one set with the documents and queries of all parts, in their order.
 
     Hard negatives and relevant documents stay those of a query's own dataset. Random negatives, validation and the
@@ -17,20 +18,23 @@ def join(parts: Sequence[TrainingData]) -> TrainingData:
 
     Args:
         parts: with vectors of one backbone.
+        room: where the vectors are put; None means in memory.
     """
     if len(parts) == 1:
         return parts[0]
     starts = np.cumsum([0, *(len(part.documents) for part in parts[:-1])])
+    folder = (room or Room()).folder_for(sum(part.nbytes for part in parts))
     return TrainingData(
-        queries=np.concatenate([part.queries for part in parts]),
-        documents=np.concatenate([part.documents for part in parts]),
+        queries=concatenated([part.queries for part in parts], folder),
+        documents=concatenated([part.documents for part in parts], folder),
         positives=Judgements.joined([part.positives for part in parts], starts.tolist()),
         hard_negatives=_stacked([part.hard_negatives for part in parts], starts),
-        validation_queries=np.concatenate([part.validation_queries for part in parts]),
+        validation_queries=concatenated([part.validation_queries for part in parts], folder),
         validation=Judgements.joined([part.validation for part in parts], starts.tolist()),
         validation_negatives=_stacked([part.validation_negatives for part in parts], starts),
         excluded=_excluded([(part.excluded, len(part.queries)) for part in parts], starts),
         validation_excluded=_excluded([(p.validation_excluded, len(p.validation_queries)) for p in parts], starts),
+        folder=folder,
     )
 
 

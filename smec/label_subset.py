@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from smec.training_data import TrainingData
+from smec.training_data import TrainingData, chosen
 
 
 def label_subset(data: TrainingData, share: float, seed: int) -> TrainingData:
@@ -25,11 +25,11 @@ def label_subset(data: TrainingData, share: float, seed: int) -> TrainingData:
     validation = _drawn(len(data.validation_queries), share, [seed, 1])
     return replace(
         data,
-        queries=data.queries[training],
+        queries=chosen(data.queries, training, data.folder),
         positives=data.positives.take(training),
         hard_negatives=data.hard_negatives[training],
         excluded=_rows(data.excluded, training),
-        validation_queries=data.validation_queries[validation],
+        validation_queries=chosen(data.validation_queries, validation, data.folder),
         validation=data.validation.take(validation),
         validation_negatives=data.validation_negatives[validation],
         validation_excluded=_rows(data.validation_excluded, validation),

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from smec.basis import axes_of, second_moment
+from smec.row_blocks import released
 
 if TYPE_CHECKING:
     from smec.judgements import Judgements
@@ -87,10 +88,13 @@ def pair_differences(
         asked = queries[block.query_rows]
         across = asked.T @ (shares @ documents)
         total += asked.T @ asked - across - across.T
+        released(queries)
+        released(documents)
     found = np.flatnonzero(weight)
     for rows in np.split(found, range(ROWS_AT_ONCE, len(found), ROWS_AT_ONCE)):
         weighted = documents[rows] * np.sqrt(weight[rows, None]).astype(np.float32)
         total += weighted.T @ weighted
+        released(documents)
     return total / len(relevant)
 
 

@@ -12,6 +12,7 @@ from torch.nn import functional
 
 from smec.batches import Batch, BatchSampler
 from smec.cosines import level_cosines
+from smec.device_rows import DeviceRows
 from smec.history import History
 from smec.joint import plan_of
 from smec.losses import similarity_loss
@@ -48,14 +49,14 @@ class _DocumentSampler:
     ) -> None:
         self.generator = torch.Generator().manual_seed(seed)
         self.steps_per_epoch = steps_per_epoch
-        self._documents = torch.from_numpy(data.documents)
-        self._batch_size, self._device = batch_size, device
+        self._documents = DeviceRows(data.documents, device)
+        self._batch_size = batch_size
 
     def epoch(self) -> Iterator[Batch]:
         """Yield batches whose queries are documents and that carry no judgement."""
         for _ in range(self.steps_per_epoch):
             rows = torch.randint(len(self._documents), (self._batch_size,), generator=self.generator)
-            drawn = self._documents[rows].to(self._device)
+            drawn = self._documents[rows]
             yield Batch(drawn, drawn[:0], torch.zeros(len(drawn), 0), torch.zeros(0, dtype=torch.int64))
 
 

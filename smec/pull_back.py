@@ -12,6 +12,7 @@ import torch
 from numpy.typing import NDArray
 
 from smec.basis import BasisName
+from smec.row_blocks import row_blocks
 from smec.training_data import TrainingData
 from smec.validation import ValidationSet
 
@@ -53,11 +54,20 @@ def aligned(
     Returns:
         float32 (d, M).
     """
-    outputs, targets = documents @ trained.T, documents @ baseline.T
-    left, _, right = np.linalg.svd((targets.T @ outputs).astype(np.float64))
-    scale = np.linalg.norm(targets) / max(float(np.linalg.norm(outputs)), 1e-12)
-    rotated: NDArray[np.float32] = (scale * (left @ right) @ trained).astype(np.float32)
+    together, lengths = np.zeros((len(baseline), len(trained))), np.zeros(2)
+    for block in row_blocks(documents):
+        outputs, targets = block @ trained.T, block @ baseline.T
+        together += targets.T @ outputs
+        lengths += [_square(targets), _square(outputs)]
+    left, _, right = np.linalg.svd(together)
+    target, own = np.sqrt(lengths.astype(np.float32))
+    rotated: NDArray[np.float32] = (target / max(float(own), 1e-12) * (left @ right) @ trained).astype(np.float32)
     return rotated
+
+
+def _square(outputs: NDArray[np.float32]) -> float:
+    flat = outputs.ravel()
+    return float(flat @ flat)
 
 
 def better_baseline(data: TrainingData, size: int) -> BasisName:

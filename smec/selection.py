@@ -1,7 +1,7 @@
 """Choosing which dimensions to keep: adaptive dimension selection (ADS) and the rules that it is compared with."""
 
 from collections.abc import Sequence
-from typing import Literal
+from typing import Literal, Protocol
 
 import numpy as np
 import torch
@@ -85,15 +85,24 @@ def selection_entropy(
     return float(_binary_entropy(inclusion).mean() / _binary_entropy(np.array([keep / width]))[0])
 
 
-def fixed_selection(
-    rule: SelectionName,
-    keep: int,
-    query_outputs: NDArray[np.float32],
-    document_outputs: NDArray[np.float32],
-    positive_outputs: NDArray[np.float32],
-    negative_outputs: NDArray[np.float32],
-    seed: int,
-) -> NDArray[np.int64]:
+class Seen(Protocol):
+    """What fixed rules look at, each being worked out when a rule asks for it."""
+
+    @property
+    def width(self) -> int:
+        """d, the number of dimensions to choose from."""
+        ...
+
+    def variance(self) -> NDArray[np.float64]:
+        """Return the variance of each dimension over the documents, float64 (d,)."""
+        ...
+
+    def contribution(self) -> NDArray[np.float64]:
+        """Return what each dimension adds to the margin of relevant over hard negative documents, float64 (d,)."""
+        ...
+
+
+def fixed_selection(rule: SelectionName, keep: int, seen: Seen, seed: int) -> NDArray[np.int64]:
     """Choose dimensions by a rule that is not learned.
 
     - `truncation`: the first ones.
@@ -104,25 +113,21 @@ def fixed_selection(
     Args:
         rule: name of the rule.
         keep: number of dimensions to keep.
-        query_outputs: float32 (P, d), one query of each training pair.
-        document_outputs: float32 (N, d), a sample of documents.
-        positive_outputs: float32 (P, d), the relevant document of each pair.
-        negative_outputs: float32 (P, d), a hard negative of each pair.
+        seen: what the rule looks at.
         seed: for `random`.
 
     Returns:
         int64 (keep,), most important dimension first.
     """
-    width = query_outputs.shape[1]
     importance: NDArray[np.float64]
     if rule == "truncation":
-        importance = -np.arange(width, dtype=np.float64)
+        importance = -np.arange(seen.width, dtype=np.float64)
     elif rule == "random":
-        importance = np.random.default_rng(seed).random((width,))
+        importance = np.random.default_rng(seed).random((seen.width,))
     elif rule == "variance":
-        importance = document_outputs.var(axis=0, dtype=np.float64)
+        importance = seen.variance()
     elif rule == "contribution":
-        importance = (query_outputs * (positive_outputs - negative_outputs)).mean(axis=0, dtype=np.float64)
+        importance = seen.contribution()
     else:
         raise ValueError(f"{rule!r} is not a fixed selection rule")
     return np.argsort(-importance, kind="stable")[:keep].astype(np.int64)

@@ -14,12 +14,13 @@ from torch import Tensor
 
 from smec import pull_back
 from smec.ads import IMPORTANCE, SelectionTrace, commitment_warnings, temperature_at
-from smec.basis import principal_axes
+from smec.basis import axes_of, moment_of_blocks
 from smec.batches import Batch, BatchSampler, steps_per_epoch
 from smec.history import History
 from smec.method import FitJob, Fitted, Stage
 from smec.objective import MatryoshkaObjective
 from smec.options import SmrlOptions
+from smec.row_blocks import row_blocks, through
 from smec.stage_map import build_stage_map
 from smec.training import Plan, Trainer, training_device
 from smec.validation import ValidationSet
@@ -152,7 +153,8 @@ def _start(job: FitJob) -> NDArray[np.float32]:
     whole = np.asarray(job.previous.tensors[job.previous.outputs[smallest]], dtype=np.float32)
     if job.options.rotation == "none":
         return whole
-    axes = principal_axes(job.data.documents @ whole[:smallest].T)[0]
+    outputs = through(row_blocks(job.data.documents), whole[:smallest])
+    axes = axes_of(moment_of_blocks(outputs, smallest))[0].astype(np.float32)
     return np.concatenate([axes @ whole[:smallest], whole[smallest:]])
 
 

@@ -1,5 +1,9 @@
 """The trainable part of an SMRL stage: a map, and the choice among its rows."""
 
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -10,10 +14,9 @@ from smec.errors import SmecError
 from smec.linear import normalized
 from smec.memory import SelectiveMemory
 from smec.options import SmrlOptions
+from smec.row_blocks import column_mean, column_variance, row_blocks, taken, through
 from smec.selection import AdaptiveSelection, fixed_selection
 from smec.training_data import TrainingData
-
-Evidence = tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]
 
 
 class StageMap(nn.Module):
@@ -81,18 +84,41 @@ def build_stage_map(
             "The selection `contribution` needs mined negatives, and there are none. Set `mined_negatives` above 0, or "
             "choose another selection."
         )
-    chosen = fixed_selection(options.selection, keep, *evidence(data, rows), seed=seed)
+    chosen = fixed_selection(options.selection, keep, Outputs(data, rows), seed)
     return StageMap(layer, below, torch.zeros(len(rows)).index_fill(0, torch.from_numpy(chosen), 1.0))
 
 
-def evidence(data: TrainingData, rows: NDArray[np.float32]) -> Evidence:
-    """Outputs of the queries, of the documents, and of each query's first relevant document and hardest negative."""
-    mined = data.hard_negatives[:, 0] if data.hard_negatives.shape[1] else np.full(len(data.queries), -1)
-    usable = mined >= 0
-    relevant = data.positives.first()
-    return (
-        normalized(data.queries[usable] @ rows.T),
-        normalized(data.documents @ rows.T),
-        normalized(data.documents[relevant[usable]] @ rows.T),
-        normalized(data.documents[mined[usable]] @ rows.T),
-    )
+@dataclass(frozen=True)
+class Outputs:
+    """What fixed rules of selection look at: outputs of a map, float32 (d, M), for training data, at unit length."""
+
+    data: TrainingData
+    rows: NDArray[np.float32]
+
+    @property
+    def width(self) -> int:
+        """d, the number of outputs."""
+        return len(self.rows)
+
+    @cached_property
+    def pairs(self) -> NDArray[np.int64]:
+        """The queries that have a mined negative, int64 (P,)."""
+        return np.flatnonzero((self.data.hard_negatives[:, :1] >= 0).any(axis=1))
+
+    def variance(self) -> NDArray[np.float64]:
+        """Return the variance of each output over the documents, float64 (d,)."""
+        return column_variance(self._of(row_blocks(self.data.documents)))
+
+    def contribution(self) -> NDArray[np.float64]:
+        """Return what each output adds to the margin, float64 (d,), mean over `pairs`, of which there must be one.
+
+        The margin lies between a query's first relevant document and its hardest negative.
+        """
+        data, pairs = self.data, self.pairs
+        relevant, mined = data.positives.first()[pairs], data.hard_negatives[pairs, 0]
+        sides = ((data.queries, pairs), (data.documents, relevant), (data.documents, mined))
+        blocks = zip(*(self._of(taken(vectors, rows)) for vectors, rows in sides), strict=True)
+        return column_mean(query * (positive - negative) for query, positive, negative in blocks)
+
+    def _of(self, blocks: Iterable[NDArray[np.float32]]) -> Iterator[NDArray[np.float32]]:
+        return map(normalized, through(blocks, self.rows))

@@ -1,8 +1,11 @@
 """What a compressor may learn from: frozen vectors, training judgements, mined negatives and a validation split."""
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Protocol
+from itertools import chain
+from pathlib import Path
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,6 +13,8 @@ from numpy.typing import NDArray
 from smec.basis import StartName, principal_axes
 from smec.errors import SmecError
 from smec.judgements import Judgements
+from smec.row_blocks import row_blocks, rows_at_once, taken
+from smec.scratch import Room, stored
 
 
 class VectorSource(Protocol):
@@ -38,6 +43,8 @@ class TrainingData:
         excluded: int64 (n,), for each training query a row of `documents` that it must not meet, itself where the
             dataset excludes self-retrieval, -1 for none; None where it excludes nothing.
         validation_excluded: int64 (v,), the same for the validation queries.
+        folder: of the files that the vectors lie in; None means in memory. Those in a file are read by blocks
+            (`smec.row_blocks`, `smec.device_rows`).
     """
 
     queries: NDArray[np.float32]
@@ -49,12 +56,18 @@ class TrainingData:
     validation_negatives: NDArray[np.int64]
     excluded: NDArray[np.int64] | None = None
     validation_excluded: NDArray[np.int64] | None = None
+    folder: Path | None = None
 
     @property
     def width(self) -> int:
         """M, the number of dimensions of the backbone."""
         width: int = self.documents.shape[1]
         return width
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of all vectors."""
+        return self.queries.nbytes + self.documents.nbytes + self.validation_queries.nbytes
 
     @cached_property
     def axes(self) -> NDArray[np.float32]:
@@ -78,22 +91,26 @@ class TrainingData:
         """Return the same data with the validation queries among the training queries, for a last fit."""
         return replace(
             self,
-            queries=np.concatenate([self.queries, self.validation_queries]),
-            positives=Judgements.joined([self.positives, self.validation], [0, 0]),
+            queries=concatenated([self.queries, self.validation_queries], self.folder),
+            positives=self._labelled(),
             hard_negatives=np.concatenate([self.hard_negatives, self.validation_negatives]),
             excluded=_concatenated(self.excluded, self.validation_excluded),
         )
 
     def labelled_sample(self, count: int) -> "TrainingData":
         """Return the same data validated on the first `count` training and validation queries, for untrained maps."""
-        whole = self.merged()
-        kept = np.arange(min(count, len(whole.queries)))
+        queries = np.concatenate([self.queries[:count], self.validation_queries[: max(0, count - len(self.queries))]])
+        kept = np.arange(len(queries))
+        excluded = _concatenated(self.excluded, self.validation_excluded)
         return replace(
             self,
-            validation_queries=whole.queries[kept],
-            validation=whole.positives.take(kept),
-            validation_excluded=None if whole.excluded is None else whole.excluded[kept],
+            validation_queries=queries,
+            validation=self._labelled().take(kept),
+            validation_excluded=None if excluded is None else excluded[kept],
         )
+
+    def _labelled(self) -> Judgements:
+        return Judgements.joined([self.positives, self.validation], [0, 0])
 
 
 def collect(
@@ -106,8 +123,9 @@ def collect(
     max_documents: int,
     seed: int = 0,
     excluded_rows: NDArray[np.int64] | None = None,
+    room: Room | None = None,
 ) -> TrainingData:
-    """Bring into memory what training needs of two stores, at most about `max_documents` documents.
+    """Gather what training needs of two stores, at most about `max_documents` documents.
 
     Args:
         queries: the query vectors, rows as `Judgements.query_rows` of the two splits.
@@ -119,9 +137,10 @@ def collect(
         max_documents: a corpus larger than this is sampled; judged and mined documents are always kept.
         seed: of the sample.
         excluded_rows: int64 (len(queries),), a corpus row that each query must not meet, -1 for none; None: no policy.
+        room: where the vectors are put; None means in memory.
 
     Raises:
-        SmecError: there is no training query, or the negatives were mined for other queries.
+        SmecError: there is no training query, the negatives were mined for other queries, or the disk is full.
     """
     if len(training) == 0:
         raise SmecError("The training split has no query with a relevant document, so nothing can be learned from it.")
@@ -141,17 +160,42 @@ def collect(
     kept = _with_sample(needed, len(corpus), max_documents, seed)
     position = np.full(len(corpus), -1, dtype=np.int64)
     position[kept] = np.arange(len(kept))
+    row = corpus.gather(kept[:1])
+    folder = (room or Room()).folder_for(row.nbytes * (len(kept) + len(training) + len(validation)))
     return TrainingData(
-        queries=queries.gather(training.query_rows),
-        documents=corpus.gather(kept),
+        queries=_gathered(queries, training.query_rows, row, folder),
+        documents=_gathered(corpus, kept, row, folder),
         positives=_reindexed(training, position),
         hard_negatives=np.where(hard_negatives >= 0, position[hard_negatives], -1),
         validation_negatives=np.where(validation_negatives >= 0, position[validation_negatives], -1),
         excluded=_excluded(excluded_rows, training, position),
         validation_excluded=_excluded(excluded_rows, validation, position),
-        validation_queries=queries.gather(validation.query_rows),
+        validation_queries=_gathered(queries, validation.query_rows, row, folder),
         validation=_reindexed(validation, position),
+        folder=folder,
     )
+
+
+def concatenated(parts: Sequence[NDArray[np.float32]], folder: Path | None) -> NDArray[np.float32]:
+    """Return arrays (n, M) one after the other, in memory or in a file of `folder`."""
+    blocks = chain.from_iterable(map(row_blocks, parts))
+    return stored(blocks, (sum(map(len, parts)), parts[0].shape[1]), parts[0].dtype, folder)
+
+
+def chosen(vectors: NDArray[np.float32], rows: NDArray[np.int64], folder: Path | None) -> NDArray[np.float32]:
+    """Return rows of an array (n, M), in memory or in a file of `folder`."""
+    return stored(taken(vectors, rows), (len(rows), vectors.shape[1]), vectors.dtype, folder)
+
+
+def _gathered(
+    source: VectorSource, rows: NDArray[np.int64], row: NDArray[Any], folder: Path | None
+) -> NDArray[np.float32]:
+    """Return rows of a store; `row` (1, M) is one of them, which says what they are like."""
+    if folder is None:
+        return source.gather(rows)
+    count = rows_at_once(row.shape[1], row.itemsize)
+    blocks: Iterator[NDArray[Any]] = (source.gather(rows[at : at + count]) for at in range(0, len(rows), count))
+    return stored(blocks, (len(rows), row.shape[1]), row.dtype, folder)
 
 
 def _with_sample(needed: NDArray[np.int64], total: int, limit: int, seed: int) -> NDArray[np.int64]:

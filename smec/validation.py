@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
+from smec.device_rows import DeviceRows
 from smec.judgements import Judgements
 from smec.training_data import TrainingData
 
@@ -26,9 +27,9 @@ class ValidationSet:
     """The validation queries of some training data, on one device."""
 
     def __init__(self, data: TrainingData, device: torch.device) -> None:
-        """Move queries and documents to `device`."""
-        self.queries = torch.from_numpy(data.validation_queries).to(device)
-        self.documents = torch.from_numpy(data.documents).to(device)
+        """Take queries and documents to `device`."""
+        self.queries = DeviceRows(data.validation_queries, device)
+        self.documents = DeviceRows(data.documents, device)
         self._judged = _JudgedPairs(data.validation)
         excluded = data.validation_excluded
         self._excluded = None if excluded is None else torch.from_numpy(excluded).to(device)
@@ -55,20 +56,49 @@ class ValidationSet:
         self, project: Callable[[Tensor], Tensor], sizes: tuple[int, ...] | None = None
     ) -> list[NDArray[np.float64]]:
         """Return nDCG@10 of every validation query, float64 (v,), at each size; arguments as for `ndcg`."""
-        query_outputs, document_outputs = project(self.queries), project(self.documents)
-        cuts = sizes or (query_outputs.shape[1],)
-        return [self._ndcg_of(query_outputs[:, :cut], document_outputs[:, :cut]) for cut in cuts]
+        asked = torch.cat([project(block) for block in self.queries.blocks()])
+        cuts = sizes or (asked.shape[1],)
+        found = [_Nearest(asked[:, :cut], self._excluded) for cut in cuts]
+        for block in self.documents.blocks():
+            outputs = project(block)
+            for nearest, cut in zip(found, cuts, strict=True):
+                nearest.add(functional.normalize(outputs[:, :cut]))
+        return [self._judged.ndcg(nearest.rows()) for nearest in found]
 
-    def _ndcg_of(self, queries: Tensor, documents: Tensor) -> NDArray[np.float64]:
-        documents = functional.normalize(documents)
-        count = min(CUTOFF, len(documents))
-        found = []
-        for rows in torch.split(torch.arange(len(queries), device=queries.device), QUERY_BLOCK):
-            scores = queries[rows] @ documents.T
-            if self._excluded is not None:
-                hide(scores, self._excluded[rows], -torch.inf)
-            found.append(scores.topk(count, dim=1).indices.cpu())
-        return self._judged.ndcg(torch.cat(found).numpy())
+
+class _Nearest:
+    """The nearest documents of all queries, kept while the documents pass by in blocks."""
+
+    def __init__(self, queries: Tensor, excluded: Tensor | None) -> None:
+        self._queries, self._excluded = queries, excluded
+        self._parts = torch.split(torch.arange(len(queries), device=queries.device), QUERY_BLOCK)
+        self._best: list[tuple[Tensor, Tensor]] = []
+        self._seen = 0
+
+    def add(self, documents: Tensor) -> None:
+        """Take in the next documents, float (b, d), at unit length."""
+        found = [self._of(part, documents) for part in self._parts]
+        self._best = list(map(_better, self._best, found)) if self._best else found
+        self._seen += len(documents)
+
+    def rows(self) -> NDArray[np.int64]:
+        """Return the best documents of each query, int64 (v, k), best first."""
+        return torch.cat([rows for _, rows in self._best]).cpu().numpy()
+
+    def _of(self, part: Tensor, documents: Tensor) -> tuple[Tensor, Tensor]:
+        scores = self._queries[part] @ documents.T
+        if self._excluded is not None:
+            own = self._excluded[part] - self._seen
+            hide(scores, torch.where(own < len(documents), own, -1), -torch.inf)
+        best, rows = scores.topk(min(CUTOFF, len(documents)), dim=1)
+        return best, rows + self._seen
+
+
+def _better(first: tuple[Tensor, Tensor], second: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
+    """Join the best of two sets of documents; both are scores (q, k) and rows (q, k)."""
+    scores, rows = (torch.cat(pair, dim=1) for pair in zip(first, second, strict=True))
+    best, places = scores.topk(min(CUTOFF, scores.shape[1]), dim=1)
+    return best, rows.gather(1, places)
 
 
 def hide(table: Tensor, columns: Tensor, value: float) -> None:

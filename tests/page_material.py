@@ -12,6 +12,7 @@ from smec.files import write_json
 from smec.jobs import analyse, figure, render, table
 from smec.reporting.page.outline import outline
 from smec.reporting.summary import COLUMNS, NUMBERS, UNTESTED
+from tests.workbench import IN_MEMORY
 
 SIZES = (64, 32, 16, 8)
 QUERIES = 60
@@ -100,7 +101,14 @@ def _study_spec():
         for _, run in STUDY["rows"]
     }
     experiments = [experiment | {"width": 64, "settings": {}} for experiment in CONFIGURATION["experiments"]]
-    return {"study": STUDY, "experiments": experiments, "seeds": [0, 1], "runs": runs, "max_documents": 100}
+    return {
+        "study": STUDY,
+        "experiments": experiments,
+        "seeds": [0, 1],
+        "runs": runs,
+        "max_documents": 100,
+        "vectors": IN_MEMORY,
+    }
 
 
 def row(method, dim, mean, **others):

@@ -13,6 +13,7 @@ from tests.fitting import options_of
 
 WIDTH = 32
 BACKBONE = {"kind": "precomputed", "dim": WIDTH}
+IN_MEMORY = {"memory_mb": 4000, "folder": None}
 
 
 @dataclass(frozen=True)
@@ -26,7 +27,7 @@ class Workbench:
     def spec(self, method, size=None, sizes=(32, 16, 8), seed=0, **own):
         options = options_of(method, **own).model_dump(mode="json")
         spec = {"method": method, "backbone": BACKBONE, "options": options, "sizes": list(sizes), "size": size}
-        return spec | {"seed": seed, "max_documents": 1000, "labels": 1.0}
+        return spec | {"seed": seed, "max_documents": 1000, "labels": 1.0, "vectors": IN_MEMORY}
 
     @property
     def source(self):

@@ -6,6 +6,7 @@ from typing import Any
 
 from smec import studies
 from smec.files import atomic_path
+from smec.jobs.training_files import room_of
 from smec.studies.base import StudyExperiment, StudyJob, StudyRun
 
 
@@ -13,7 +14,8 @@ def run(spec: Mapping[str, Any], results: Path, output: Path) -> None:
     """Write the measures of a study as CSV.
 
     Args:
-        spec: `study` (its settings), `experiments`, `seeds`, `runs` by name, `max_documents`: see `StudyJob`.
+        spec: `study` (its settings), `experiments`, `seeds`, `runs` by name, `max_documents`: see `StudyJob`;
+            `vectors` says where those of training are put.
         results: root of the files that it reads.
         output: the CSV file.
     """
@@ -23,6 +25,7 @@ def run(spec: Mapping[str, Any], results: Path, output: Path) -> None:
         seeds=tuple(spec["seeds"]),
         known={name: _run(values) for name, values in spec["runs"].items()},
         max_documents=spec["max_documents"],
+        room=room_of(spec["vectors"], output.parent),
         results=results,
     )
     frame = studies.analyse(job)

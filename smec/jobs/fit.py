@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from smec.compressors import method_named
-from smec.config import Config, StoreSettings
+from smec.config import Config, StoreSettings, VectorSettings
 from smec.datasets import reading
 from smec.datasets.arrays import ArraysSettings
 from smec.datasets.splits import SPLITS
@@ -90,6 +90,7 @@ def run(request: Request, output: Path) -> list[Path]:
         "seed": request.seed,
         "max_documents": _default("max_training_documents"),
         "labels": 1.0,
+        "vectors": VectorSettings().model_dump(mode="json"),
     }
     _claim(output, spec, dataset)
     try:

@@ -1,16 +1,23 @@
 """`smec mine`: hard negatives of the training and validation queries, once per dataset and backbone."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
 from safetensors.numpy import save
 
 from smec.datasets import reading
 from smec.files import atomic_path
 from smec.jobs.stores import open_stores
+from smec.judgements import Judgements
 from smec.mining import mine_hard_negatives
 from smec.self_retrieval import excluded_rows
+from smec.store import EmbeddingStore
+
+QUERY_BYTES = 1 << 30
+"""Of queries that are asked at once, and held three times; the corpus is read once for each such part."""
 
 
 def run(spec: Mapping[str, Any], data: Path, embeddings: Path, output: Path) -> None:
@@ -27,13 +34,25 @@ def run(spec: Mapping[str, Any], data: Path, embeddings: Path, output: Path) -> 
     mined = {}
     for split in ("train", "validation"):
         positives = reading.judgements(data, split).positives()
-        mined[split] = mine_hard_negatives(
-            queries.gather(positives.query_rows),
-            corpus,
-            positives,
-            spec["count"],
-            None if own is None else own[positives.query_rows],
-            spec["block_rows"],
-        )
+        parts = [
+            mine_hard_negatives(
+                queries.gather(part.query_rows),
+                corpus,
+                part,
+                spec["count"],
+                None if own is None else own[part.query_rows],
+                spec["block_rows"],
+            )
+            for part in _parts(positives, queries)
+        ]
+        mined[split] = np.concatenate([np.zeros((0, spec["count"]), dtype=np.int64), *parts])
     with atomic_path(output) as temporary:
         temporary.write_bytes(save(mined))
+
+
+def _parts(positives: Judgements, queries: EmbeddingStore) -> Iterator[Judgements]:
+    """Yield the judgements of as many queries at a time as may be held."""
+    count = max(1, QUERY_BYTES // (4 * queries.dim))
+    for start in range(0, len(positives), count):
+        places: NDArray[np.int64] = np.arange(start, min(start + count, len(positives)))
+        yield positives.select(places)

@@ -11,10 +11,11 @@ from smec.compressors import method_named
 from smec.files import sha256_of_file, sha256_of_json, write_json
 from smec.jobs.measured import peak_memory_bytes, versions
 from smec.jobs.stores import open_stores
-from smec.jobs.training_files import read_training_data
+from smec.jobs.training_files import read_training_data, room_of
 from smec.joint_data import join
 from smec.label_subset import label_subset
 from smec.method import FitJob, Stage
+from smec.scratch import Room
 from smec.settings import validated
 from smec.source_hash import source_hash
 from smec.training_data import TrainingData
@@ -42,19 +43,16 @@ def run(spec: Mapping[str, Any], sources: Sequence[Source], previous: Path | Non
 
     Args:
         spec: `method`, `backbone` settings, resolved `options`, `sizes`, `size` (None for all at once), `seed`,
-            `max_documents` of each dataset, and `labels`, the share of the labelled queries that may be used.
+            `max_documents` of each dataset, `labels`, the share of the labelled queries that may be used, and
+            `vectors`, where those of training are put.
         sources: the datasets to train on; one, unless several are trained on together.
         previous: the stage file before this one in a chain.
         output: path of `compressor.safetensors`.
     """
     began = time.perf_counter()
     method = method_named(spec["method"])
-    read = [
-        training_data(source.data, source.embeddings, spec["backbone"], source.negatives, spec["max_documents"])
-        for source in sources
-    ]
     job = FitJob(
-        data=label_subset(join(read), spec["labels"], spec["seed"]),
+        data=_data(spec, sources, room_of(spec["vectors"], output.parent)),
         sizes=tuple(spec["sizes"]),
         size=spec["size"],
         options=validated(method.Options, spec["options"], f"The options of {spec['method']}"),
@@ -77,11 +75,25 @@ def run(spec: Mapping[str, Any], sources: Sequence[Source], previous: Path | Non
 
 
 def training_data(
-    data: Path, embeddings: Path, backbone: Mapping[str, Any], negatives: Path, max_documents: int
+    data: Path,
+    embeddings: Path,
+    backbone: Mapping[str, Any],
+    negatives: Path,
+    max_documents: int,
+    room: Room | None = None,
 ) -> TrainingData:
-    """Read what training may see from the files of the workflow."""
+    """Read what training may see from the files of the workflow; without `room` the vectors lie in memory."""
     queries, corpus = open_stores(data, embeddings, backbone)
-    return read_training_data(data, negatives, queries, corpus, max_documents)
+    return read_training_data(data, negatives, queries, corpus, max_documents, room)
+
+
+def _data(spec: Mapping[str, Any], sources: Sequence[Source], room: Room) -> TrainingData:
+    """Return what the stage may see of all sources; nothing holds on to the parts, whose files go with them."""
+    parts = [
+        training_data(source.data, source.embeddings, spec["backbone"], source.negatives, spec["max_documents"], room)
+        for source in sources
+    ]
+    return label_subset(join(parts, room), spec["labels"], spec["seed"])
 
 
 def _checkpoint(spec: Mapping[str, Any], sources: Sequence[Source], previous: Path | None, output: Path) -> Path:
@@ -91,7 +103,7 @@ def _checkpoint(spec: Mapping[str, Any], sources: Sequence[Source], previous: Pa
         folders = (source.data, source.embeddings / "queries", source.embeddings / "corpus")
         files += [source.negatives, *(folder / "manifest.json" for folder in folders)]
     depends = {
-        "spec": dict(spec),
+        "spec": {key: value for key, value in spec.items() if key != "vectors"},
         "files": [sha256_of_file(file) for file in files],
         "code": source_hash("smec.jobs.train", f"smec.compressors.{spec['method']}"),
     }

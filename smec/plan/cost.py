@@ -18,6 +18,7 @@ class Cost:
         cache_bytes: weights of a model, in the cache of the model hub.
         tokens: sent to a paid API, at most.
         dollars: paid for them, at most.
+        scratch_bytes: of files that are there while the job runs, at most.
     """
 
     gpu_hours: float = 0.0
@@ -27,6 +28,7 @@ class Cost:
     cache_bytes: float = 0.0
     tokens: float = 0.0
     dollars: float = 0.0
+    scratch_bytes: float = 0.0
 
     def __add__(self, other: "Cost") -> "Cost":
         return Cost(*(getattr(self, part.name) + getattr(other, part.name) for part in fields(Cost)))

@@ -20,6 +20,7 @@ from smec.plan.models import REMOTE, ModelSize, model_size
 from smec.plan.planned import PlannedJob
 from smec.plan.settings import PlanSettings
 from smec.runs import JOIN
+from smec.scratch import MEGABYTE
 
 if TYPE_CHECKING:
     from smec.config import Config
@@ -125,7 +126,7 @@ class Estimate:
         stages = sum(size < width for size in sizes)
         size = job.spec["size"]
         largest = max([width if size is None else size, *(s for s in sizes if size is not None and s > size)][:2])
-        stored = Cost(result_bytes=largest * width * FLOAT)
+        stored = Cost(result_bytes=largest * width * FLOAT, scratch_bytes=self._scratch(job))
         documents = sum(min(self._of(name).documents, job.spec["max_documents"]) for name in self._datasets(job))
         queries = sum(self._of(name).training for name in self._datasets(job)) * job.spec["labels"]
         axes = self._work(2.0 * documents * width * width, 0, 0)
@@ -141,6 +142,21 @@ class Estimate:
         products = steps * (6.0 * (rows + near) * width * largest + 2.0 * 2 * batch * held * width)
         other = Cost(**{"gpu_hours" if job.gpus else "core_hours": steps * STEP_SECONDS / HOUR})
         return stored + axes + other + self._work(products, job.gpus, self.rates.training_flops)
+
+    def _scratch(self, job: PlannedJob) -> float:
+        """Return the most bytes of files that the vectors of a training job take; 0 where they lie in memory.
+
+        A teacher's outputs lie beside them, sets that are joined lie there twice for a while, and a second fit has
+        queries of its own.
+        """
+        sizes, each = [self._of(name) for name in self._datasets(job)], self.config.mined_negatives + 1
+        rows = [s.training + min(s.documents, max(job.spec["max_documents"], s.training * each)) for s in sizes]
+        row_bytes, options = self._width(job) * FLOAT, job.spec["options"]
+        if sum(rows) * row_bytes <= self.config.training_vectors.memory_mb * MEGABYTE:
+            return 0.0
+        twice = len(rows) > 1 or options.get("distillation", 0) > 0
+        again = sum(s.training for s in sizes) if options.get("refit_share", 0) > 0 else 0
+        return float((sum(rows) * (2 if twice else 1) + again) * row_bytes)
 
     def _finetune(self, job: PlannedJob) -> Cost:
         """Return the cost of training a backbone: thrice that of encoding what the steps read."""

@@ -228,6 +228,8 @@ def _written(
     from huggingface_hub import constants
 
     estimate = Estimate(config, results)
+    scratch = max((estimate.cost(job).scratch_bytes for job in jobs), default=0.0)
+    yield Path(config.training_vectors.folder or results), scratch  # one such job may follow another
     for job in jobs:
         cost = estimate.cost(job)
         yield results, cost.result_bytes

@@ -93,6 +93,12 @@ def _assumptions(jobs: Sequence[PlannedJob], estimate: Estimate) -> str:
         "rough and have not been held against runs of this size; job counts are exact. Tokens and dollars are upper "
         "limits."
     ]
+    scratch = max(estimate.cost(job).scratch_bytes for job in jobs)
+    if scratch:
+        told.append(
+            f"Besides the disk above, a training job takes up to {scratch / GIGABYTE:,.2f} GB while it runs, for "
+            "vectors that do not fit `training_vectors.memory_mb`."
+        )
     if unknown:
         told.append(f"Not in the sums, because their size is not known yet: {', '.join(unknown)}.")
     return "\n".join(told)

@@ -153,26 +153,27 @@ def _measured(study: AchievementStudy, data: "TrainingData", weight: "NDArray[np
     from smec.analysis.pairs import Pairs, sample_pairs
     from smec.analysis.ware import ranks, ware
     from smec.linear import normalized
+    from smec.row_blocks import row_blocks, taken, through
     from smec.selection import fixed_selection
-    from smec.stage_map import evidence
+    from smec.stage_map import Outputs
 
     pairs = sample_pairs(data.validation, data.validation_negatives[:, : study.neighbours], study.pairs)
     documents, place = np.unique(pairs.document_rows, return_inverse=True)
     found = ware(
-        normalized(data.validation_queries @ weight.T),
-        normalized(data.documents[documents] @ weight.T),
+        normalized(np.concatenate(list(through(row_blocks(data.validation_queries), weight)))),
+        normalized(np.concatenate(list(through(taken(data.documents, documents), weight)))),
         Pairs(pairs.query_rows, place),
         study.without,
         study.smallest_similarity,
     )
-    seen = evidence(data, weight)
-    if "contribution" in study.rules and not len(seen[0]):
+    seen = Outputs(data, weight)
+    if "contribution" in study.rules and not len(seen.pairs):
         raise SmecError(
             f"The study {study.title!r} chooses by `contribution`, which needs mined negatives, and there are none. "
             "Set `mined_negatives` above 0, or take it out of `rules`."
         )
     ruled: dict[str, NDArray[np.int64]] = {
-        rule: fixed_selection(rule, len(weight) - 1, *seen, seed=0) for rule in study.rules if rule != "random"
+        rule: fixed_selection(rule, len(weight) - 1, seen, seed=0) for rule in study.rules if rule != "random"
     }
     return _Space(found, ranks(found.values()), ranks(found.resampled(RESAMPLES)), ruled)
 

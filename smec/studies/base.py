@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from smec.judgements import Judgements
     from smec.method import Compressor, Stage
+    from smec.scratch import Room
     from smec.store import EmbeddingStore
     from smec.training_data import TrainingData
 
@@ -112,6 +113,7 @@ class StudyJob:
         seeds: of the runs that depend on one.
         known: the runs by the name that the study gives them.
         max_documents: of a corpus that training reads.
+        room: where the vectors of training are put; None means in memory.
         results: root of the files of the workflow.
     """
 
@@ -120,6 +122,7 @@ class StudyJob:
     seeds: tuple[int, ...]
     known: Mapping[str, StudyRun]
     max_documents: int = 200_000
+    room: "Room | None" = None
     results: Path = Path("results")
 
     def seeds_of(self, run: str) -> tuple[int, ...]:
@@ -173,7 +176,7 @@ class StudyJob:
 
         data, embeddings = self._folders(experiment)
         negatives = self.results / "negatives" / experiment.dataset / f"{experiment.backbone}.safetensors"
-        return training_data(data, embeddings, experiment.settings, negatives, self.max_documents)
+        return training_data(data, embeddings, experiment.settings, negatives, self.max_documents, self.room)
 
     def test_set(self, experiment: StudyExperiment) -> TestSet:
         """Return the test queries, and the corpus to search."""

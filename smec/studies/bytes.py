@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from smec.errors import SmecError
+from smec.row_blocks import row_blocks, taken
 from smec.settings import Distinct
 from smec.studies.base import Reads, StudyExperiment, StudyJob, StudySettings, TestSet
 
@@ -81,8 +82,12 @@ class Stored:
     @staticmethod
     def of(compressor: "Compressor", size: int, test: TestSet, data: "TrainingData") -> "Stored":
         """Compress what formats are calibrated on: nothing but what training queries and their judgements name."""
-        relevant = data.documents[np.unique(data.positives.corpus_rows)]
-        documents, queries = (compressor.transform(side, size) for side in (relevant, data.queries))
+        relevant = taken(data.documents, np.unique(data.positives.corpus_rows))
+        none = np.zeros((0, size), dtype=np.float32)
+        documents, queries = (
+            np.concatenate([none, *(compressor.transform(block, size) for block in side)])
+            for side in (relevant, row_blocks(data.queries))
+        )
         return Stored(compressor, size, test, documents, queries)
 
     def asked(self) -> Floats:

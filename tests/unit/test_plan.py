@@ -150,6 +150,26 @@ def test_mining_scoring_and_training_by_hand(configured):
     assert joint.core_hours > 2 * trained.core_hours, "the whole map, for as many epochs as two stages have"
 
 
+def test_vectors_that_do_not_fit_in_memory_are_disk_while_a_job_runs(configured, monkeypatch, tmp_path):
+    def training(**options):
+        spec = {"options": options, "sizes": [96, 48], "size": 48, "max_documents": 1_000, "labels": 1.0}
+        return job("train", spec=spec, dataset="scifact", backbone="minilm")
+
+    vectors = (809 + 5_000) * 384 * 4  # 21 documents for each of 809 queries are more than there are
+    small, large = (
+        Estimate(configured(training_vectors={"memory_mb": memory, "folder": str(tmp_path)})) for memory in (8, 9)
+    )
+    assert large.cost(training()).scratch_bytes == 0
+    assert small.cost(training()).scratch_bytes == vectors
+    assert small.cost(training(distillation=0.5)).scratch_bytes == 2 * vectors, "what the teacher says of them"
+    jobs = [training(), training()]
+    assert "a training job takes up to 0.01 GB while it runs" in plan_text(jobs, small)
+    assert "while it runs" not in plan_text(jobs, large)
+    for free, refused in ((vectors + 3e6, False), (vectors - 1, True)):
+        monkeypatch.setattr(look.shutil, "disk_usage", lambda _, free=free: SimpleNamespace(free=free))
+        assert bool(obstacles(small.config, jobs)) == refused, "once, although there are two jobs"
+
+
 def test_training_the_backbone_takes_thrice_its_encoding(configured):
     estimate = Estimate(configured())
     options = {"epochs": 1, "hard_negatives": 1, "max_length": 64}

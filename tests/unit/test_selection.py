@@ -1,5 +1,7 @@
 """ADS: the hard choice forward, the soft one backward, and the rules beside it."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import torch
@@ -82,20 +84,25 @@ def outputs():
     positives = np.array([[0.2, 9.0, 0.9], [0.2, 9.0, -0.9]], np.float32)
     negatives = np.array([[0.1, 9.0, -0.9], [0.1, 9.0, 0.9]], np.float32)
     documents = np.array([[0.0, 1.0, 0.1], [0.0, 3.0, 0.2], [0.1, 5.0, 0.3]], np.float32)
-    return queries, documents, positives, negatives
+    margins = queries * (positives - negatives)
+    return SimpleNamespace(
+        width=3,
+        variance=lambda: documents.var(axis=0, dtype=np.float64),
+        contribution=lambda: margins.mean(axis=0, dtype=np.float64),
+    )
 
 
 @pytest.mark.parametrize(("rule", "expected"), [("truncation", [0, 1]), ("variance", [1, 2]), ("contribution", [2, 0])])
 def test_fixed_rules_by_hand(rule, expected):
-    assert fixed_selection(rule, 2, *outputs(), seed=0).tolist() == expected
+    assert fixed_selection(rule, 2, outputs(), seed=0).tolist() == expected
 
 
 def test_random_rule_follows_its_seed():
-    wide = [np.repeat(x, 20, axis=1) for x in outputs()]
-    choices = [fixed_selection("random", 10, *wide, seed=seed).tolist() for seed in (0, 0, 1)]
+    wide = SimpleNamespace(width=60)
+    choices = [fixed_selection("random", 10, wide, seed=seed).tolist() for seed in (0, 0, 1)]
     assert choices[0] == choices[1] != choices[2]
 
 
 def test_ads_is_no_fixed_rule():
     with pytest.raises(ValueError, match="'ads'"):
-        fixed_selection("ads", 2, *outputs(), seed=0)
+        fixed_selection("ads", 2, outputs(), seed=0)

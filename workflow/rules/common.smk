@@ -254,6 +254,7 @@ def study_spec(wildcards):
         seeds=study.seeds or CONFIG.seeds,
         runs={run: study_run(study, run) for run in study.runs()},
         max_documents=CONFIG.max_training_documents,
+        vectors=CONFIG.training_vectors.model_dump(mode="json"),
     )
 
 

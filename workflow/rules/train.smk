@@ -32,6 +32,7 @@ rule train:
             seed=int(w.seed),
             max_documents=CONFIG.max_training_documents,
             labels=CONFIG.run(w.method).labels,
+            vectors=CONFIG.training_vectors.model_dump(mode="json"),
         ),
         previous=lambda w, input: (
             f"--previous {input.previous}" if input.previous else ""
