@@ -1,6 +1,7 @@
 """A Slurm cluster of one node on this machine: own folder, own ports, own key, no systemd, no accounting.
 
-The node is declared, not measured: it has two processors and one GPU whatever the machine has, and nothing is enforced.
+The node is declared, not measured: it has four processors and one GPU whatever the machine has. Of what a job asks for,
+time and memory are enforced, memory without cgroups: every two seconds what the processes of a job hold is added up.
 Daemons run in the foreground as children of this process, so that just what was started here is stopped.
 """
 
@@ -20,8 +21,6 @@ PATIENCE = 60
 NODE = socket.gethostname().partition(".")[0]
 LOST_AFTER = 10
 """Seconds of silence after which the controller gives a node up; five minutes are more usual."""
-WRITTEN_AFTER = 6
-"""Seconds within which the controller writes a change to its files, and one more."""
 
 CONFIGURATION = """
 ClusterName=smec
@@ -49,15 +48,18 @@ SchedulerParameters=batch_sched_delay=0,sched_interval=1,bf_interval=1
 MpiDefault=none
 SwitchType=switch/none
 AccountingStorageType=accounting_storage/none
-JobAcctGatherType=jobacct_gather/none
+JobAcctGatherType=jobacct_gather/linux
+JobAcctGatherFrequency=2
+JobAcctGatherParams=OverMemoryKill
 MinJobAge=3600
 ReturnToService=2
 KillWait=5
 GresTypes=gpu
 DefMemPerCPU=1000
-NodeName={node} NodeAddr=127.0.0.1 CPUs=2 RealMemory=64000 Gres=gpu:1
-PartitionName=cpu Nodes={node} Default=YES MaxTime=INFINITE
-PartitionName=gpu Nodes={node} MaxTime=INFINITE
+NodeName={node} NodeAddr=127.0.0.1 CPUs=4 RealMemory=64000 Gres=gpu:1
+PartitionName=cpu Nodes={node} Default=YES MaxTime=INFINITE MaxCPUsPerNode=2
+PartitionName=gpu Nodes={node} MaxTime=INFINITE MaxCPUsPerNode=2
+PartitionName=spare Nodes={node} MaxTime=INFINITE MaxCPUsPerNode=2
 """
 
 
@@ -109,10 +111,9 @@ class Cluster:
         """Wait until the node is in that state, such as idle, or down* when the controller has given it up."""
         self._wait(lambda: self.state_of_the_node() == state, f"the node is not {state}")
 
-    def kill_controller(self):
-        """Once it has written down what it knows: of a job that started since then, nothing would know any more."""
-        time.sleep(WRITTEN_AFTER)
-        self._kill("slurmctld")
+    def stop_controller(self):
+        """As who restarts it: it writes down what it knows, and does not answer any more."""
+        self._stop("slurmctld")
 
     def kill_node(self):
         """As if the power went: the daemon dies with every process of every job."""
@@ -145,14 +146,7 @@ class Cluster:
     def stop(self):
         """Stop all that was started, the last first."""
         for name in reversed(list(self._daemons)):
-            daemon = self._daemons[name]
-            daemon.terminate()
-            try:
-                daemon.wait(10)
-            except subprocess.TimeoutExpired:
-                daemon.kill()
-                daemon.wait()
-        self._daemons.clear()
+            self._stop(name)
         self._kill_jobs()
         if SYSTEM_CONFIGURATION.is_symlink() and SYSTEM_CONFIGURATION.readlink() == self.folder / "slurm.conf":
             SYSTEM_CONFIGURATION.unlink()
@@ -179,6 +173,15 @@ class Cluster:
             self._daemons[program] = subprocess.Popen(
                 [shutil.which(program), *arguments], stdin=subprocess.DEVNULL, stdout=told, stderr=told
             )
+
+    def _stop(self, program):
+        daemon = self._daemons.pop(program)
+        daemon.terminate()
+        try:
+            daemon.wait(10)
+        except subprocess.TimeoutExpired:
+            daemon.kill()
+            daemon.wait()
 
     def _kill(self, program):
         daemon = self._daemons.pop(program)
