@@ -86,14 +86,16 @@ class OpenClipSettings(BackboneSettings):
         return self
 
     def check(self) -> None:
-        """Look whether local files are there and fit (see the base class)."""
+        """Look whether local files are there and fit, and whether open_clip knows the tag (see the base class)."""
+        if self.pretrained is not None:
+            open_clip_files.pretrained_entry(self.model, self.pretrained)
         if open_clip_files.is_folder(self.model):
             open_clip_files.check_folder(self.model, self.dim)
         if self.checkpoint is not None and not self.checkpoint.is_file():
             raise SmecError(f"The file {self.checkpoint} does not exist. Correct `checkpoint`.")
 
     def missing(self) -> str | None:
-        """Say what is wrong with local files (see the base class); a download may still fail."""
+        """Say what is wrong with the tag or with local files (see the base class); a download may still fail."""
         try:
             self.check()
         except SmecError as error:

@@ -91,6 +91,26 @@ def check_folder(model: str, dim: int) -> None:
     check_width(content["model_cfg"], dim, model)
 
 
+def pretrained_entry(model: str, tag: str) -> dict[str, Any]:
+    """Return what open_clip knows of the weights `tag` of an architecture; this imports open_clip.
+
+    Raises:
+        SmecError: open_clip has no such weights, or they were trained with another activation.
+    """
+    from open_clip import pretrained
+
+    entry: dict[str, Any] = pretrained.get_pretrained_cfg(model, tag)
+    if not entry:
+        tags = pretrained.list_pretrained_tags_by_model(model)
+        raise SmecError(
+            f"open_clip has no weights {tag!r} for the model {model!r}. {nearest_name(tag, tags)}"
+            if tags
+            else f"open_clip has no weights for the model {model!r}. Give a `checkpoint`."
+        )
+    _check_activation(model, tag, entry)
+    return entry
+
+
 def check_width(content: dict[str, Any], dim: int, model: str) -> None:
     """Raise `SmecError` when a model's configuration says another length of its vectors than `dim`."""
     width = content.get("embed_dim")
@@ -154,16 +174,8 @@ def _snapshot(settings: "OpenClipSettings") -> Path:
 def _tagged(settings: "OpenClipSettings") -> ClipFiles:
     from open_clip import pretrained
 
-    tags = pretrained.list_pretrained_tags_by_model(settings.model)
     tag = str(settings.pretrained)
-    entry = pretrained.get_pretrained_cfg(settings.model, tag)
-    if not entry:
-        raise SmecError(
-            f"open_clip has no weights {tag!r} for the model {settings.model!r}. {nearest_name(tag, tags)}"
-            if tags
-            else f"open_clip has no weights for the model {settings.model!r}. Give a `checkpoint`."
-        )
-    _check_activation(settings.model, tag, entry)
+    entry = pretrained_entry(settings.model, tag)
     try:
         if settings.revision and entry.get("hf_hub"):
             repository, _, file = entry["hf_hub"].rpartition("/")

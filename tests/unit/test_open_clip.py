@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 import subprocess
 import sys
 
@@ -201,8 +202,15 @@ def test_unknown_and_unfitting_tags():
         ),
         ("openai", r"trained with QuickGELU, which the model 'ViT-B-32' does not have\. Set model: ViT-B-32-quickgelu"),
     ):
-        with pytest.raises(SmecError, match=told):
-            backbones.load(settings("ViT-B-32", dim=512, pretrained=tag))
+        named = settings("ViT-B-32", dim=512, pretrained=tag)
+        assert re.search(told, named.missing()), "a plan tells it, and so does a job before it looks for files"
+        for used in (named.check, lambda named=named: backbones.load(named)):
+            with pytest.raises(SmecError, match=told):
+                used()
+
+
+def test_a_known_tag_is_fine_and_needs_no_network():
+    assert settings("ViT-B-32", dim=512, pretrained="laion2b_s34b_b79k").missing() is None
 
 
 def test_an_unreachable_hub_says_what_to_do(monkeypatch):

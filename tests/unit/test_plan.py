@@ -232,6 +232,14 @@ def test_all_that_is_missing_is_told_at_once(configured, monkeypatch):
     assert text.startswith(f"{len(told)} things are missing") and "(8)" not in text
 
 
+def test_an_unknown_tag_of_open_clip_is_told_with_the_nearest(configured):
+    clip = {"kind": "open_clip", "model": "ViT-B-32", "pretrained": "laion2b_s34b_b79", "dim": 512}
+    config = configured(backbones=BACKBONES | {"clip": clip})
+    (told,) = obstacles(config, [embedding("scifact", "clip")])
+    assert told.startswith("backbones.clip: open_clip has no weights 'laion2b_s34b_b79' for the model 'ViT-B-32'.")
+    assert "Did you mean 'laion2b_s34b_b79k'?" in told
+
+
 def test_only_what_is_left_to_do_needs_something(configured):
     assert obstacles(configured(), [job("evaluate", dataset="fever", backbone="openai", spec={"sizes": [96]})]) == []
     refuse([])
