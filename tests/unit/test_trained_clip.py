@@ -2,6 +2,7 @@
 
 import copy
 import json
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -86,6 +87,36 @@ def test_training_learns():
     assert losses[-1] < 1 < losses[0]
     assert set(before) == {"text_to_image", "image_to_text", "image_to_image"}
     assert all(before[task] < 0.4 and after[task] > 0.9 for task in ("text_to_image", "image_to_text"))
+    assert after["image_to_image"] > max(0.9, before["image_to_image"])
+
+
+def test_image_to_image_asks_with_the_first_image_of_a_caption_for_its_others():
+    """Encoders that hand out chosen vectors: the images of one caption alike, but for one that is put elsewhere."""
+    import torch
+
+    from smec.clip_training import CaptionedImages, zero_shot
+
+    views, captions = 3, 4
+    owner = np.repeat(np.arange(captions), views)
+    vectors = torch.eye(captions)[owner]
+    judged = Judgements.from_triples(owner, np.arange(captions * views), np.ones(captions * views))
+
+    def scored(images):
+        model = SimpleNamespace(
+            encode_image=lambda images: images, encode_text=lambda tokens: torch.eye(captions)[tokens]
+        )
+        return zero_shot(model, CaptionedImages(images, torch.arange(captions), {"test": judged}), "test")
+
+    assert scored(vectors) == pytest.approx({"text_to_image": 1, "image_to_text": 1, "image_to_image": 1})
+    moved = vectors.clone()
+    moved[2] = -torch.eye(captions)[0]
+    # Of the first caption one of two others comes last of all eleven, beyond the tenth place; it asks nothing itself.
+    ideal = 1 + 1 / np.log2(3)
+    assert scored(moved)["image_to_image"] == pytest.approx((3 + 1 / ideal) / 4)
+    single = CaptionedImages(vectors[::views], torch.arange(captions), {})
+    single.captions["test"] = Judgements.from_triples(np.arange(captions), np.arange(captions), np.ones(captions))
+    model = SimpleNamespace(encode_image=lambda images: images, encode_text=lambda tokens: torch.eye(captions)[tokens])
+    assert "image_to_image" not in zero_shot(model, single, "test"), "no caption has another image"
 
 
 def test_a_loss_that_is_not_finite_is_told():
