@@ -22,12 +22,14 @@ class Block:
         backbone: its name.
         sizes: that are looked at, largest first; of a mean those that all its datasets have.
         cells: by run, as the study names it, and size.
+        averaged: whether it is a mean over several datasets.
     """
 
     dataset: str
     backbone: str
     sizes: tuple[int, ...]
     cells: "Mapping[tuple[str, int], Cell]"
+    averaged: bool = False
 
     @property
     def place(self) -> dict[str, str]:
@@ -64,7 +66,7 @@ def blocks(
     for backbone, sets in by_backbone.items():
         means = means_over({block.dataset: block.cells for block in sets}, groups) if average else {}
         for name, cells in means.items():
-            yield Block(name, backbone, tuple(sorted({size for _, size in cells}, reverse=True)), cells)
+            yield Block(name, backbone, tuple(sorted({size for _, size in cells}, reverse=True)), cells, averaged=True)
 
 
 def quality(cell: "Cell") -> dict[str, Any]:

@@ -15,7 +15,20 @@ if TYPE_CHECKING:
     import pandas as pd
 
 COLUMNS = (
-    *("dataset", "backbone", "size", "method", "share", "frozen", "mean", "low", "high", "n_seeds", "n_queries"),
+    *(
+        "dataset",
+        "backbone",
+        "averaged",
+        "size",
+        "method",
+        "share",
+        "frozen",
+        "mean",
+        "low",
+        "high",
+        "n_seeds",
+        "n_queries",
+    ),
     *("against", "difference", "difference_low", "difference_high", "p", "p_holm"),
 )
 
@@ -57,8 +70,9 @@ class FewLabelsStudy(StudySettings):
 def analyse(job: StudyJob) -> "pd.DataFrame":
     """Return one row per dataset, backbone, size, method and share, in `COLUMNS`.
 
-    Frozen runs come first and have no share. `against` is the frozen run with the higher mean at that size,
-    `difference` the mean minus its mean, paired by query; `p_holm` is adjusted over all rows of a dataset.
+    `averaged` marks means over several datasets. Frozen runs come first and have no share. `against` is the frozen run
+    with the higher mean at that size, `difference` the mean minus its mean, paired by query; `p_holm` is adjusted over
+    all rows of a dataset.
 
     Raises:
         SmecError: scores are missing or damaged.
@@ -83,7 +97,7 @@ def _rows(block: Block, study: FewLabelsStudy) -> list[dict[str, Any]]:
 
     found: list[dict[str, Any]] = []
     for size in block.sizes:
-        place = block.place | {"size": size}
+        place = block.place | {"averaged": block.averaged, "size": size}
         level = {run: block.cells[run, size] for run in study.frozen}
         best = max(level, key=lambda run: level[run].mean)
         found += [place | {"method": run, "frozen": True} | quality(cell) for run, cell in level.items()]

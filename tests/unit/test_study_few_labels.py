@@ -34,9 +34,9 @@ def scores(**changes):
 
 @pytest.fixture
 def study(tmp_path):
-    def measure(values=None, **changes):
+    def measure(values=None, groups=None, **changes):
         settings = studies.parse(PLAIN | changes)
-        frame = analyse(job_of(tmp_path, settings, values or scores(), width=16))
+        frame = analyse(job_of(tmp_path, settings, values or scores(), width=16, groups=groups))
         return frame, render(frame, settings)
 
     return measure
@@ -144,6 +144,17 @@ def test_a_claim_that_holds_for_one_of_two_holds_in_part(study):
     caption = study(values, methods=["smec", "search_adaptor", "dive"])[1].full_caption
     assert "holds in part here" in caption and "smec falls below it; search adaptor does not;" in caption
     assert "smallest lead" not in caption
+
+
+@pytest.mark.parametrize("groups", [None, {"docs": "CQADupStack", "other": "CQADupStack"}])
+def test_means_over_datasets_are_no_points_of_their_own(study, groups):
+    """Neither the average over all datasets nor that of a group counts as one more dataset."""
+    values = scores() | {"other": scores()["docs"], "third": scores()["docs"]}
+    frame, rendered = study(values, groups)
+    means = set(frame.loc[frame["averaged"], "dataset"])
+    assert means == {"average"} | set((groups or {}).values())
+    assert rendered.numbers["smec.points"] == 3 * 4
+    assert "Below it lie smec at 3 of 12 points" in rendered.full_caption
 
 
 def test_shares_above_the_few_do_not_count(study):

@@ -24,7 +24,6 @@ from smec.reporting.phrases import (
 from smec.reporting.rendered import Rendered
 from smec.reporting.summary import TIE
 from smec.runs import entry_of
-from smec.studies.blocks import AVERAGE
 from smec.studies.few_labels import FewLabelsStudy
 
 if TYPE_CHECKING:
@@ -156,7 +155,7 @@ def _below(learned: pd.DataFrame) -> str:
 
 def _learned(frame: pd.DataFrame) -> pd.DataFrame:
     """Return the points of single datasets."""
-    return frame[~frame["frozen"] & (frame["dataset"] != AVERAGE)]
+    return frame[~frame["frozen"] & ~frame["averaged"]]
 
 
 def _claim(learned: pd.DataFrame, few: float) -> tuple[str, dict[str, bool]]:
