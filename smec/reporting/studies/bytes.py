@@ -1,4 +1,4 @@
-"""Bytes against quality: a table sorted by bytes, a Pareto figure, and the setting that an engineer would take."""
+"""Bytes against quality: the Pareto front as a table and a figure, and the setting that an engineer would take."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -41,19 +41,19 @@ def render(frame: pd.DataFrame, settings: BytesStudy) -> Rendered:
 
 
 def _table(frame: pd.DataFrame) -> pd.DataFrame:
-    ordered = frame.sort_values(["dataset", "backbone", "bytes", "mean"], ascending=[True, True, True, False])
+    """Return a line per setting on the front, and the uncompressed backbone; too many to read are off it."""
+    shown = frame[frame["front"] | (frame["run"] == UNCOMPRESSED)]
+    ordered = shown.sort_values(["dataset", "backbone", "bytes", "mean"], ascending=[True, True, True, False])
     lines = [
         place_of(frame, row)
         | {
             "dimensions": str(row["dim"]),
             "format": FORMATS[row["format"]][0],
             "bytes": str(row["bytes"]),
-            "bytes on disk": str(row["disk_bytes"]) if row["disk_bytes"] else "",
             "smaller by": f"{row['times']:.3g}",
             "nDCG@10": level(row),
             "kept": _kept(row),
             "p (Holm)": probability(row["p_holm"]),
-            "front": "yes" if row["front"] else "",
         }
         for row in ordered.assign(times=_full_bytes(ordered) / ordered["bytes"]).to_dict("records")
     ]
@@ -78,7 +78,9 @@ def _caption(frame: pd.DataFrame) -> str:
     return (
         f"nDCG@10 ({seeds_and_queries(frame)}) over the bytes of a stored document vector; queries stay float32. "
         "A line per run joins its best setting for each number of bytes, hollow markers are its others; the figure "
-        f"starts at {100 * SHOWN:.0f} % of the uncompressed backbone, the table has all. Formats are calibrated on "
+        f"starts at {100 * SHOWN:.0f} % of the uncompressed backbone. The table has the settings that need nothing on "
+        "disk and that none of no more bytes surpasses, and the uncompressed backbone; the file of measures under "
+        "`results/analysis` has all. Formats are calibrated on "
         "training vectors; that keeps 8 bytes per dimension once for all vectors, not counted here. Kept: share of "
         f"the uncompressed backbone, {INTERVALS}; p: {TEST} over the settings of a dataset."
     )
