@@ -77,24 +77,27 @@ class SelectionTrace:
 
 
 def commitment_warnings(notes: list[dict[str, Any]]) -> list[str]:
-    """Say so when a selection is still undecided, or still changes, at the end of a run.
+    """Say so when the selection that is kept is still undecided, or still changed shortly before.
 
     Args:
-        notes: per epoch, the start first: `entropy` in [0, 1] and `changed`, the share of dimensions that changed.
+        notes: per epoch, the start first and the epoch that is kept last: `entropy` in [0, 1] and `changed`, the share
+            of dimensions that changed.
     """
     warnings = []
     if notes and notes[-1]["entropy"] > COMMITTED_ENTROPY:
         warnings.append(
-            f"the selection never commits: entropy {notes[-1]['entropy']:.2f} of 1 at the end (committed: below "
-            f"{COMMITTED_ENTROPY}); lower `gumbel_temperature` or raise `importance_learning_rate`"
+            f"the selection never commits: entropy {notes[-1]['entropy']:.2f} of 1 in the epoch that is kept "
+            f"(committed: below {COMMITTED_ENTROPY}); lower `gumbel_temperature` or raise `importance_learning_rate`"
         )
     late = late_change(notes)
     if late > SETTLED_CHANGE:
-        warnings.append(f"the selection still changes: {late:.0%} of the kept dimensions in a late epoch")
+        warnings.append(
+            f"the selection still changes: {late:.0%} of the kept dimensions in an epoch close to the one that is kept"
+        )
     return warnings
 
 
 def late_change(notes: list[dict[str, Any]]) -> float:
-    """Return the largest share of the dimensions that changed in one of the last epochs; 0 without any."""
+    """Return the largest share of the dimensions that changed in one of the last epochs of `notes`; 0 without any."""
     late = [float(note["changed"]) for note in notes[math.ceil(SETTLED_SHARE * len(notes)) :]]
     return max(late, default=0.0)

@@ -36,6 +36,11 @@ class History:
     validation_seconds: float = 0.0
     notes: list[dict[str, Any]] = field(default_factory=list)
 
+    @property
+    def kept_notes(self) -> list[dict[str, Any]]:
+        """The notes from the start to the epoch whose weights were kept: what came after left nothing behind."""
+        return notes_up_to(self.kept_epoch, self.notes)
+
     def judged(self, scores: Mapping[int, float]) -> float:
         """Take note of the validation scores by size, and return their mean."""
         for size, score in scores.items():
@@ -84,3 +89,8 @@ class History:
             validation_seconds=self.validation_seconds + later.validation_seconds,
             notes=self.notes + later.notes[1:],
         )
+
+
+def notes_up_to(epoch: int, notes: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the notes of the epochs 0, the start, to `epoch`."""
+    return notes[: epoch + 1]

@@ -85,6 +85,6 @@ def fit_linear_map(
     plan = replace(plan_of(options, epochs), learning_rates={IMPORTANCE: options.importance_learning_rate})
     trace = SelectionTrace(adaptive, options)
     history = Trainer(module, loss, sampler, plan, validate, trace.observe).run(job.checkpoint)
-    warnings = history.warnings() + commitment_warnings(history.notes)
+    warnings = history.warnings() + commitment_warnings(history.kept_notes)
     record = history.record() | {"selection_per_epoch": history.notes, "warnings": warnings}
     return module.ordered().detach().cpu().numpy(), record

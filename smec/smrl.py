@@ -35,9 +35,8 @@ class _Trained:
     history: History
 
     def record(self) -> dict[str, Any]:
-        notes = self.history.notes
-        warnings = self.history.warnings() + commitment_warnings(notes)
-        return self.history.record() | {"selection_per_epoch": notes, "warnings": warnings}
+        warnings = self.history.warnings() + commitment_warnings(self.history.kept_notes)
+        return self.history.record() | {"selection_per_epoch": self.history.notes, "warnings": warnings}
 
 
 def fit_stage(method: str, job: FitJob) -> Fitted:

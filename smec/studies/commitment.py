@@ -68,8 +68,8 @@ def analyse(job: StudyJob) -> "pd.DataFrame":
 
     - `entropy` and `changed`, a row per epoch, 0 the start: how undecided the selection is under the noise at the end
       of the stage, in [0, 1], and the share of its dimensions that changed in that epoch; over seeds;
-    - `final_entropy` and `late_change`: the last entropy and the largest change in one of the last epochs; `limit` is
-      the value above which the record of a stage warns;
+    - `final_entropy` and `late_change`: the entropy of the epoch that is kept and the largest change in one of the last
+      epochs up to it; `limit` is the value above which the record of a stage warns;
     - `ndcg@10` of the test queries at the size of the stage, with the difference from the baseline, paired by query;
       `detected` is the share of the seeds whose record warns of the selection.
 
@@ -118,6 +118,7 @@ def _record(job: StudyJob, experiment: StudyExperiment, run: str, seed: int, siz
 def _curves(records: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     """Return entropy and change per epoch, and what of them the warnings look at."""
     from smec.ads import SETTLED_CHANGE, late_change
+    from smec.history import notes_up_to
     from smec.selection import COMMITTED_ENTROPY
 
     notes = [record["selection_per_epoch"] for record in records]
@@ -126,8 +127,9 @@ def _curves(records: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
         for epoch in range(len(notes[0])):
             values = [one[epoch][measure] for one in notes]
             found.append({"measure": measure, "epoch": epoch} | _over_seeds(values))
-    final = _over_seeds([one[-1]["entropy"] for one in notes])
-    late = _over_seeds([late_change(one) for one in notes])
+    kept = [notes_up_to(record["kept_epoch"], record["selection_per_epoch"]) for record in records]
+    final = _over_seeds([one[-1]["entropy"] for one in kept])
+    late = _over_seeds([late_change(one) for one in kept])
     found.append({"measure": "final_entropy", "limit": COMMITTED_ENTROPY} | final)
     found.append({"measure": "late_change", "limit": SETTLED_CHANGE} | late)
     return found

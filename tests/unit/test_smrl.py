@@ -201,6 +201,18 @@ def test_a_chain_whose_selection_cannot_commit_says_so(planted_data, own):
         assert fitted.record["selection_per_epoch"][-1]["entropy"] > 0.5
 
 
+@pytest.mark.parametrize(("keep", "warned"), [("best", True), ("last", False)])
+def test_warnings_are_of_the_epoch_that_is_kept(planted_data, keep, warned):
+    """Labels are shuffled, so the best is the undecided start; a selection that has decided by the end is not it."""
+    rows = np.random.default_rng(3).permutation(planted_data.positives.corpus_rows)
+    wrong = dataclasses.replace(planted_data, positives=dataclasses.replace(planted_data.positives, corpus_rows=rows))
+    own = {"importance_start": 0.0, "importance_learning_rate": 50.0, "learning_rate": 5.0, "keep": keep}
+    (fitted,) = chain(wrong, sizes=(32, 16), epochs=8, final_gumbel_temperature=0.01, **own)
+    entropies = [note["entropy"] for note in fitted.record["selection_per_epoch"]]
+    assert fitted.record["kept_epoch"] == (0 if warned else 8) and entropies[0] > 0.9 and entropies[-1] < 0.5
+    assert any("never commits" in warning for warning in fitted.record["warnings"]) == warned
+
+
 def test_a_fixed_selection_and_one_that_starts_decided_are_not_warned_of(planted_data):
     for own in ({"selection": "variance"}, {"importance_start": 100.0, "final_gumbel_temperature": 0.01}):
         for fitted in chain(planted_data, **own):

@@ -26,7 +26,7 @@ LEVELS = {COLD: 0.0, HOT: -0.05}
 
 @pytest.fixture
 def measured(tmp_path):
-    def measure(schedules=(COLD, HOT), spec_size=8, **changes):
+    def measure(schedules=(COLD, HOT), spec_size=8, kept=None, **changes):
         plain = {"kind": "commitment", "title": "T", "schedules": schedules, "baseline": COLD}
         settings = studies.parse(plain | changes)
         runs = {run_of(settings.base, schedule): schedule for schedule in schedules}
@@ -39,6 +39,7 @@ def measured(tmp_path):
                 notes = NOTES[schedule]
                 warnings = WARNINGS[schedule] if seed == 0 else []
                 record = {"spec": {"size": spec_size}, "selection_per_epoch": notes, "warnings": warnings}
+                record["kept_epoch"] = len(notes) - 1 if kept is None else kept
                 write_json(tmp_path / run / f"seed{seed}" / "dim8" / "record.json", record)
         return analyse(job), settings
 
@@ -60,6 +61,13 @@ def test_curves_and_ends_by_hand(measured):
     assert (cold["mean"], hot["mean"], cold["limit"]) == pytest.approx((0.1, 0.99, COMMITTED_ENTROPY))
     late = found(frame, HOT, "late_change")
     assert (late["mean"], late["limit"]) == pytest.approx((0.2, SETTLED_CHANGE)), "the last fifth of five notes"
+
+
+def test_what_came_after_the_kept_epoch_does_not_count(measured):
+    frame, _ = measured(kept=1)
+    assert found(frame, COLD, "final_entropy")["mean"] == pytest.approx(NOTES[COLD][1]["entropy"])
+    assert found(frame, HOT, "late_change")["mean"] == 0.0, "of two notes none is late"
+    assert (frame["measure"] == "entropy").sum() == 2 * 5, "the curves have all epochs"
 
 
 def test_the_last_epochs_are_the_last_fifth():

@@ -171,8 +171,8 @@ def _caption(frame: pd.DataFrame, settings: CommitmentStudy) -> str:
         f"How undecided ADS is at the stage of {sizes} dimensions, by the temperature T of its noise, constant or from "
         "the start of the stage to its end. Entropy: 0 when noise never changes the selection, 1 when each dimension "
         "is a coin toss, under the noise at the end of the stage; 0 is all there is without noise. "
-        f"A record warns (hollow) when the last entropy is above {entropy:g} or more than {100 * late:g} % of the "
-        "dimensions change in one of the last epochs (level lines). "
+        f"A record warns (hollow) when the entropy of the epoch that is kept is above {entropy:g} or more than "
+        f"{100 * late:g} % of the dimensions change in one of the last epochs up to it (level lines). "
         f"nDCG@10 ({seeds_and_queries(rows)}) and the difference from {_baseline(settings)}, {INTERVALS}; {ABOVE} "
         f"better, {BELOW} worse ({TEST} over the temperatures)."
     )
