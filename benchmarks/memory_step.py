@@ -13,6 +13,7 @@ from benchmarks.common import Comparison, compare, on_threads, want_ratio
 from smec.batches import Batch
 from smec.objective import MatryoshkaObjective
 from smec.options import SimilarityOptions
+from smec.sides import Sides
 
 MOST = 1.3
 
@@ -64,12 +65,12 @@ class Step:
         self.weight = (torch.eye(width) + torch.randn(width, width, generator=generator) / width).requires_grad_()
         self.outputs = (self.frozen @ self.weight.T).detach()
         self.levels = [width, torch.zeros(width).index_fill(0, torch.arange(width // 2), 1.0)]
-        self.retrieved = self.memory.nearest(self.frozen, options.neighbours)[0]
+        self.retrieved = self.memory.nearest(self.frozen, options.neighbours).vectors
 
     def similarity(self) -> Tensor:
         """Return the loss of the step, and remember the batch."""
         queries, documents = self.outputs.chunk(2)
-        return self.objective.similarity(self.batch, self.weight, queries, documents, self.levels)
+        return self.objective.similarity(self.batch, Sides.shared(self.weight), queries, documents, self.levels)
 
     @torch.no_grad()
     def loss(self) -> Tensor:

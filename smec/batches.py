@@ -10,6 +10,7 @@ from torch import Tensor
 from smec.cosines import cosines
 from smec.device_rows import DeviceRows
 from smec.options import SupervisedOptions
+from smec.sides import Sides
 from smec.training_data import TrainingData
 
 
@@ -46,11 +47,11 @@ class BatchSampler:
         options: SupervisedOptions,
         seed: int,
         device: torch.device,
-        teacher: Tensor | None = None,
+        teacher: Sides[Tensor] | None = None,
     ) -> None:
         """Move the vectors to `device`; `options` say how large a batch is and which negatives it has.
 
-        The outputs of a `teacher`, float (d, M), never change, so that all vectors pass through it once, here.
+        The outputs of a `teacher`, float (d, M) each, never change, so that all vectors pass through it once, here.
         """
         self.batch_size = options.batch_size
         self._hard_negatives = options.hard_negatives
@@ -58,8 +59,8 @@ class BatchSampler:
         self._own_negatives_only = options.contrast == "own"
         self.generator = torch.Generator().manual_seed(seed)
         self._queries, self._documents = DeviceRows(data.queries, device), DeviceRows(data.documents, device)
-        self._taught_queries = None if teacher is None else self._queries.through(teacher, data.folder)
-        self._taught_documents = None if teacher is None else self._documents.through(teacher, data.folder)
+        self._taught_queries = None if teacher is None else self._queries.through(teacher.queries, data.folder)
+        self._taught_documents = None if teacher is None else self._documents.through(teacher.corpus, data.folder)
         judged = data.positives
         self._starts, self._stops = torch.from_numpy(judged.starts), torch.from_numpy(judged.stops)
         self._counts, self._own = torch.from_numpy(judged.counts), torch.from_numpy(judged.own_places)

@@ -207,11 +207,15 @@ def compress(
     source: Annotated[Path, typer.Option("--input", help="Vectors, .npy of shape (rows, dimensions).")],
     output: Annotated[Path, typer.Option(help="Compressed vectors, .npy.")],
     dtype: Annotated[str, typer.Option(help="float32 or float16.")] = "float32",
+    side: Annotated[
+        str | None,
+        typer.Option(help="query or corpus: whose vectors they are. Needed where the two have a map each."),
+    ] = None,
 ) -> None:
     """Compress a file of vectors, block by block."""
     from smec.jobs import compress as job
 
-    job.run(compressor, size, source, output, job.parsed_dtype(dtype))
+    job.run(compressor, size, source, output, job.parsed_dtype(dtype), side=job.parsed_side(side))
     typer.echo(output)
 
 

@@ -18,8 +18,9 @@ from smec.joint import plan_of
 from smec.losses import nt_xent
 from smec.method import FitJob
 from smec.objective import supervised_loss
+from smec.sides import Sides
 from smec.training import Trainer, training_device
-from smec.validation import ValidationSet
+from smec.validation import ValidationSet, linear
 
 
 class _Adapter(nn.Module):
@@ -65,7 +66,7 @@ def fit_adapter(job: FitJob, rows: NDArray[np.float32], epochs: int) -> tuple[ND
         return total
 
     def validate() -> dict[int, float]:
-        return dict(zip(sizes, validation.ndcg(lambda x: x @ adapter.weight.T, sizes), strict=True))
+        return dict(zip(sizes, validation.ndcg(linear(Sides.shared(adapter.weight)), sizes), strict=True))
 
     history = Trainer(adapter, loss, sampler, plan_of(options, epochs), validate).run(job.checkpoint)
     return adapter.weight.detach().cpu().numpy(), history

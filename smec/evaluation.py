@@ -13,6 +13,7 @@ from smec.judgements import Judgements
 from smec.method import Compressor
 from smec.metrics import DEPTH, METRICS, evaluable, per_query
 from smec.search import BLOCK_ROWS, Corpus, exact_topk
+from smec.sides import Sides
 
 LOGGER = logging.getLogger(__name__)
 
@@ -67,7 +68,7 @@ class CompressedCorpus:
 
 
 def evaluate(
-    compressor: Compressor,
+    compressors: Sides[Compressor],
     queries: QueryVectors,
     corpus: Corpus,
     judgements: Judgements,
@@ -82,7 +83,7 @@ def evaluate(
     Queries without a relevant document are left out, and the log says how many (see `smec.metrics`).
 
     Args:
-        compressor: makes unit vectors of each of `sizes`.
+        compressors: of queries and of documents; they make unit vectors of each of `sizes`.
         queries: vectors of all queries of the dataset, unit length.
         corpus: vectors of all documents, unit length.
         judgements: of the queries to score, all grades; rows of `queries` and of `corpus`.
@@ -98,7 +99,7 @@ def evaluate(
     Raises:
         SmecError: the compressor lacks a size, ids or judgements do not fit the stores, or no query can be scored.
     """
-    _check(compressor, queries, corpus, judgements, query_ids, sizes)
+    _check(compressors.corpus, queries, corpus, judgements, query_ids, sizes)
     judged = evaluable(judgements)
     left_out = len(judgements) - len(judged)
     if len(judged) == 0:
@@ -113,8 +114,8 @@ def evaluate(
     names = [query_ids[row] for row in judged.query_rows.tolist()]
     tables = []
     for size in sizes:
-        view = CompressedCorpus(corpus, compressor, size)
-        _, rows = exact_topk(compressor.transform(vectors, size), view, DEPTH, block_rows, excluded, device)
+        view = CompressedCorpus(corpus, compressors.corpus, size)
+        _, rows = exact_topk(compressors.queries.transform(vectors, size), view, DEPTH, block_rows, excluded, device)
         tables.append(_tidy(names, size, per_query(judged, rows)))
     return pa.concat_tables(tables).combine_chunks()
 

@@ -1,4 +1,4 @@
-"""Training of one linear map with the losses of several sizes at once, each size being the first rows of the map."""
+"""Training of linear maps with the losses of several sizes at once, each size being the first rows of a map."""
 
 from dataclasses import replace
 from typing import Any
@@ -16,23 +16,29 @@ from smec.method import FitJob
 from smec.objective import MatryoshkaObjective
 from smec.options import SupervisedOptions
 from smec.selection import AdaptiveSelection
+from smec.side_maps import SideMaps
+from smec.sides import Sides, starting_at
 from smec.training import Plan, Trainer, training_device
-from smec.validation import ValidationSet
+from smec.validation import ValidationSet, linear
 
 
 class _LinearMap(nn.Module):
     """What learns, and the memory, which is part of the state of a checkpoint."""
 
-    def __init__(self, rows: Tensor, memory: SelectiveMemory | None, adaptive: AdaptiveSelection | None) -> None:
+    def __init__(self, rows: Sides[Tensor], memory: SelectiveMemory | None, adaptive: AdaptiveSelection | None) -> None:
         super().__init__()
-        self.weight = nn.Parameter(rows.clone())
+        self.weight = SideMaps(rows)
         self.memory = memory
         self.adaptive = adaptive
 
     @torch.no_grad()
-    def ordered(self) -> Tensor:
-        """Return the rows, float (d, M), in such an order that the first m are those of size m."""
-        return self.weight if self.adaptive is None else self.weight[self.adaptive.order()]
+    def ordered(self) -> Sides[Tensor]:
+        """Return the rows, float (d, M) each, in such an order that the first m are those of size m."""
+        weight: Sides[Tensor] = self.weight()
+        if self.adaptive is None:
+            return weight
+        order = self.adaptive.order()
+        return weight.each(lambda rows: rows[order])
 
 
 def plan_of(options: SupervisedOptions, epochs: int) -> Plan:
@@ -49,8 +55,8 @@ def plan_of(options: SupervisedOptions, epochs: int) -> Plan:
 
 def fit_linear_map(
     job: FitJob, rows: NDArray[np.float32], sizes: tuple[int, ...], epochs: int
-) -> tuple[NDArray[np.float32], dict[str, Any]]:
-    """Train a map that starts at `rows`.
+) -> tuple[Sides[NDArray[np.float32]], dict[str, Any]]:
+    """Train one map of both sides, or one of each, as the options say; both start at `rows`.
 
     Args:
         job: data, options of `mrl`, seed and checkpoint.
@@ -59,13 +65,14 @@ def fit_linear_map(
         epochs: passes over the training queries.
 
     Returns:
-        The trained map, float32 (d, M), whose first rows serve each size, and the record.
+        The trained maps, float32 (d, M) each, whose first rows serve each size, and the record.
     """
     device, options = training_device(), job.options
     objective = MatryoshkaObjective(options, job.data.width, device)
     cuts = tuple(size for size in sizes if size < len(rows))
     adaptive = adaptive_selection(options, job.data, rows, cuts) if options.selection == "ads" and cuts else None
-    module = _LinearMap(torch.from_numpy(rows), objective.memory, adaptive).to(device)
+    start = starting_at(rows, options.maps).each(torch.from_numpy)
+    module = _LinearMap(start, objective.memory, adaptive).to(device)
     sampler = BatchSampler(job.data, options, job.seed, device)
     validation = ValidationSet(job.data, device)
 
@@ -76,15 +83,14 @@ def fit_linear_map(
         return [*masks, *(size for size in sizes if size not in cuts)]
 
     def loss(batch: Batch, done: float) -> Tensor:
-        return objective(batch, module.weight, levels(done))
+        return objective(batch, module.weight(), levels(done))
 
     def validate() -> dict[int, float]:
-        weight = module.ordered()
-        return dict(zip(sizes, validation.ndcg(lambda x: x @ weight.T, sizes), strict=True))
+        return dict(zip(sizes, validation.ndcg(linear(module.ordered()), sizes), strict=True))
 
     plan = replace(plan_of(options, epochs), learning_rates={IMPORTANCE: options.importance_learning_rate})
     trace = SelectionTrace(adaptive, options)
     history = Trainer(module, loss, sampler, plan, validate, trace.observe).run(job.checkpoint)
     warnings = history.warnings() + commitment_warnings(history.kept_notes)
     record = history.record() | {"selection_per_epoch": history.notes, "warnings": warnings}
-    return module.ordered().detach().cpu().numpy(), record
+    return module.ordered().each(lambda rows: rows.detach().cpu().numpy()), record

@@ -6,7 +6,6 @@ principal axes. It is a linear discriminant whose classes are the relevant pairs
 """
 
 from collections.abc import Callable
-from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,6 +13,7 @@ from numpy.typing import NDArray
 
 from smec.basis import axes_of, second_moment
 from smec.row_blocks import released
+from smec.sides import Sides
 
 if TYPE_CHECKING:
     from smec.judgements import Judgements
@@ -52,13 +52,12 @@ def learned_whitening(data: "TrainingData", shrinkage: float | None = None) -> N
 def _judge(data: "TrainingData") -> Callable[[NDArray[np.float32]], float]:
     """Return what says how well the validation queries like a map."""
     import torch
-    from torch.nn.functional import linear
 
-    from smec.validation import ValidationSet
+    from smec.validation import ValidationSet, linear
 
     validation = ValidationSet(data, torch.device("cpu"))
     sizes = tuple(sorted({max(1, data.width // divisor) for divisor in CHOSEN_AT}, reverse=True))
-    return lambda rows: float(np.mean(validation.ndcg(partial(linear, weight=torch.from_numpy(rows)), sizes)))
+    return lambda rows: float(np.mean(validation.ndcg(linear(Sides.shared(torch.from_numpy(rows))), sizes)))
 
 
 def pair_differences(

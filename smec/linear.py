@@ -2,12 +2,14 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
 from smec.errors import SmecError
-from smec.method import Stage
+from smec.method import Compressor, Stage
+from smec.sides import Sides, combined
 
 
 def normalized(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -30,23 +32,26 @@ class LinearCompressor:
     biases: Mapping[int, NDArray[np.float32]]
 
     @staticmethod
-    def from_stages(stages: Sequence[Stage]) -> "LinearCompressor":
-        """Collect the matrices of all stages; where two serve one size the later one counts.
+    def from_stages(stages: Sequence[Stage]) -> Sides[Compressor]:
+        """Collect the matrices of all stages for each side; where two serve one size the later one counts.
 
         Raises:
             SmecError: there is no stage.
         """
         if not stages:
             raise SmecError("A compressor needs at least one stage file.")
-        weights: dict[int, NDArray[np.float32]] = {}
+        weights: dict[int, Sides[NDArray[np.float32]]] = {}
         biases: dict[int, NDArray[np.float32]] = {}
         for stage in stages:
             for size, name in stage.outputs.items():
-                # BLAS may round differently on another order of axes, and a file keeps one order only.
-                weights[size] = np.ascontiguousarray(stage.tensors[name][:size], dtype=np.float32)
+                weights[size] = stage.matrices(name).each(partial(_first_rows, size))
                 bias = stage.tensors.get(f"{name}_bias")
                 biases[size] = np.zeros(size, np.float32) if bias is None else np.asarray(bias[:size], np.float32)
-        return LinearCompressor(weights, biases)
+
+        def of_side(*matrices: NDArray[np.float32]) -> Compressor:
+            return LinearCompressor(dict(zip(weights, matrices, strict=True)), biases)
+
+        return combined(of_side, *weights.values())
 
     @property
     def sizes(self) -> tuple[int, ...]:
@@ -68,3 +73,8 @@ class LinearCompressor:
                 "fitted on another backbone."
             )
         return normalized(vectors @ weight.T + self.biases[size])
+
+
+def _first_rows(size: int, matrix: NDArray[np.float32]) -> NDArray[np.float32]:
+    # BLAS may round differently on another order of axes, and a file keeps one order only.
+    return np.ascontiguousarray(matrix[:size], dtype=np.float32)

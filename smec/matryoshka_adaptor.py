@@ -18,6 +18,7 @@ from smec.joint import plan_of
 from smec.losses import similarity_loss
 from smec.method import FitJob
 from smec.objective import supervised_loss
+from smec.sides import Sides
 from smec.training import Trainer, training_device
 from smec.training_data import TrainingData
 from smec.validation import ValidationSet
@@ -89,7 +90,7 @@ def fit_adapter(job: FitJob) -> tuple[dict[str, NDArray[np.float32]], dict[str, 
         return total
 
     def validate() -> dict[int, float]:
-        return dict(zip(sizes, validation.ndcg(adapter, sizes), strict=True))
+        return dict(zip(sizes, validation.ndcg(Sides.shared(adapter), sizes), strict=True))
 
     epochs = total_epochs(job)
     first = round(epochs * options.unsupervised_share)

@@ -1,7 +1,27 @@
 """S-XBM: a first-in-first-out memory of frozen backbone vectors that serves the hardest neighbours of a batch."""
 
+from typing import NamedTuple
+
 import torch
 from torch import Tensor, nn
+
+from smec.sides import QUERY
+
+
+class Neighbours(NamedTuple):
+    """The neighbours of each row of a batch.
+
+    Attributes:
+        vectors: float (R, width), the distinct neighbours.
+        place: int64 (B, K), for each row of the batch and each of its neighbours the place among them.
+        cosine: float (B, K), the frozen cosines, largest first.
+        sides: int8 (R,), the side of each distinct neighbour.
+    """
+
+    vectors: Tensor
+    place: Tensor
+    cosine: Tensor
+    sides: Tensor
 
 
 class SelectiveMemory(nn.Module):
@@ -40,11 +60,11 @@ class SelectiveMemory(nn.Module):
 
         Args:
             batch: float (B, width).
-            sides: int8 (B,), the side of each row; None: all are of side 0.
+            sides: int8 (B,), the side of each row; None: all are queries.
         """
         size = len(self.features)
         batch = batch[-size:]
-        sides = torch.zeros(len(batch), dtype=torch.int8) if sides is None else sides[-size:]
+        sides = torch.full((len(batch),), QUERY, dtype=torch.int8) if sides is None else sides[-size:]
         start = int(self.position)
         head = min(len(batch), size - start)
         for stored, new in ((self.features, batch), (self.sides, sides)):
@@ -54,17 +74,13 @@ class SelectiveMemory(nn.Module):
         self.filled.fill_(min(size, int(self.filled) + len(batch)))
 
     @torch.no_grad()
-    def nearest(self, batch: Tensor, neighbours: int, sides: Tensor | None = None) -> tuple[Tensor, Tensor, Tensor]:
+    def nearest(self, batch: Tensor, neighbours: int, sides: Tensor | None = None) -> Neighbours:
         """Find the most similar stored vectors of each row of `batch`.
 
         Args:
             batch: float (B, width), unit length.
             neighbours: K, cut to the number of stored vectors that each row may have.
             sides: int8 (B,), the side of each row, which then only has neighbours of the other side; None: any.
-
-        Returns:
-            The distinct retrieved vectors, float (R, width); for each row of the batch and each neighbour its place
-            among them, int64 (B, K); and the frozen cosines, float (B, K), largest first.
         """
         stored = self.features[: int(self.filled)]
         scores = batch @ stored.T
@@ -72,7 +88,7 @@ class SelectiveMemory(nn.Module):
             neighbours = hide_own_side(scores, sides, self.sides[: len(stored)], neighbours)
         cosine, column = scores.topk(min(neighbours, len(stored)), dim=1)
         distinct, place = torch.unique(column, return_inverse=True)
-        return stored.index_select(0, distinct), place, cosine
+        return Neighbours(stored.index_select(0, distinct), place, cosine, self.sides.index_select(0, distinct))
 
 
 def hide_own_side(scores: Tensor, sides: Tensor, stored: Tensor, neighbours: int) -> int:

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from smec.errors import SmecError
 from smec.files import atomic_path
 from smec.settings import Settings
+from smec.sides import Sides, tensors_named
 from smec.training_data import TrainingData
 
 METADATA_ENTRY = "smec"
@@ -49,12 +50,17 @@ class Stage:
     Attributes:
         method: name of the method that made it.
         tensors: what a compressor is built from.
-        outputs: for each size that this stage serves, the tensor whose first rows produce it.
+        outputs: for each size that this stage serves, the matrix whose first rows produce it: the name of its tensor,
+            or what the names of two begin with, where queries and documents have a map each.
     """
 
     method: str
     tensors: Mapping[str, NDArray[Any]]
     outputs: Mapping[int, str]
+
+    def matrices(self, name: str) -> Sides[NDArray[Any]]:
+        """Return the matrix of each side that `name` stands for."""
+        return tensors_named(name, self.tensors)
 
     def save(self, path: Path) -> None:
         """Write atomically; equal stages give equal bytes."""
@@ -133,8 +139,8 @@ class Method(ABC):
     def fit(self, job: FitJob) -> Fitted:
         """Learn one stage from the training data alone."""
 
-    def compressor(self, stages: Sequence[Stage]) -> Compressor:
-        """Build a compressor from the stages of a run, in the order in which they were fitted."""
+    def compressors(self, stages: Sequence[Stage]) -> Sides[Compressor]:
+        """Build what compresses queries and what compresses documents from the stages of a run, in order of fitting."""
         from smec.linear import LinearCompressor
 
         return LinearCompressor.from_stages(stages)

@@ -1,4 +1,4 @@
-"""The loss of one batch of a linear map at several sizes: a supervised loss plus S-XBM's similarity loss."""
+"""The loss of one batch of linear maps at several sizes: a supervised loss plus S-XBM's similarity loss."""
 
 from collections.abc import Sequence
 
@@ -8,8 +8,10 @@ from torch import Tensor
 from smec.batches import Batch
 from smec.cosines import Level, level_cosines
 from smec.losses import SUPERVISED_LOSSES, distillation_loss, similarity_loss, without_ignored
-from smec.memory import SelectiveMemory, hide_own_side
+from smec.memory import Neighbours, SelectiveMemory, hide_own_side
 from smec.options import SimilarityOptions, SupervisedOptions
+from smec.side_maps import outputs_of
+from smec.sides import CORPUS, QUERY, Sides
 
 
 def supervised_loss(
@@ -33,8 +35,9 @@ def score_loss(scores: Tensor, relevance: Tensor, options: SupervisedOptions) ->
 class MatryoshkaObjective:
     """`sum_m [L_sup(m) + alpha L_unsup(m)]` over sizes m (SMEC, total loss).
 
-    Neighbours are searched in the frozen space; batch and neighbours both pass through the current map. Where a batch
-    has a teacher's cosines, `distillation` times the divergence of each query's similarities from them is added.
+    Neighbours are searched in the frozen space; batch and neighbours both pass through the current map of their side.
+    Where a batch has a teacher's cosines, `distillation` times the divergence of each query's similarities from them is
+    added.
     """
 
     def __init__(self, options: SimilarityOptions, width: int, device: torch.device) -> None:
@@ -49,15 +52,15 @@ class MatryoshkaObjective:
         wanted = options.alpha > 0 and options.memory_size > 0
         self.memory = SelectiveMemory(options.memory_size, width).to(device) if wanted else None
 
-    def __call__(self, batch: Batch, weight: Tensor, levels: Sequence[Level]) -> Tensor:
+    def __call__(self, batch: Batch, weight: Sides[Tensor], levels: Sequence[Level]) -> Tensor:
         """Return the loss.
 
         Args:
             batch: frozen vectors.
-            weight: float (d, M), the map.
+            weight: float (d, M), the map of each side.
             levels: for each size a float (d,) factor per output dimension, or the number of leading dimensions.
         """
-        queries, documents = batch.queries @ weight.T, batch.documents @ weight.T
+        queries, documents = batch.queries @ weight.queries.T, batch.documents @ weight.corpus.T
         scores = level_cosines(queries, documents, levels)
         total = score_loss(scores, batch.relevance, self.options).sum()
         if batch.taught is not None:
@@ -68,37 +71,40 @@ class MatryoshkaObjective:
         return total + self.options.alpha * self.similarity(batch, weight, queries, documents, levels)
 
     def similarity(
-        self, batch: Batch, weight: Tensor, queries: Tensor, documents: Tensor, levels: Sequence[Level]
+        self, batch: Batch, weight: Sides[Tensor], queries: Tensor, documents: Tensor, levels: Sequence[Level]
     ) -> Tensor:
         """Return `sum_m L_unsup(m)` over the neighbours that the memory serves, and then remember the batch.
 
         Args:
             batch: frozen vectors.
-            weight: float (d, M), the map.
+            weight: float (d, M), the map of each side.
             queries: float (B, d), its outputs of the queries.
             documents: float (U, d), its outputs of the documents.
             levels: as above.
         """
         frozen = torch.cat([batch.queries, batch.documents[batch.positive]])
         outputs = torch.cat([queries, documents[batch.positive]])
-        sides = torch.zeros(len(frozen), dtype=torch.int8, device=frozen.device)
-        sides[len(queries) :] = 1
+        sides = torch.full((len(frozen),), QUERY, dtype=torch.int8, device=frozen.device)
+        sides[len(queries) :] = CORPUS
+        found = self._neighbours(frozen, sides)
+        if found.place.shape[1] == 0:
+            return outputs.new_zeros(())
+        compressed = level_cosines(outputs, outputs_of(found.vectors, found.sides, weight), levels, found.place)
+        return similarity_loss(found.cosine, compressed).sum()
+
+    def _neighbours(self, frozen: Tensor, sides: Tensor) -> Neighbours:
         apart = sides if self.options.memory_sides == "other" else None
         if self.memory is None:
-            retrieved, place, cosine = _within(frozen, self.options.neighbours, apart)
-        else:
-            retrieved, place, cosine = self.memory.nearest(frozen, self.options.neighbours, apart)
-            self.memory.enqueue(frozen, sides)
-        if place.shape[1] == 0:
-            return outputs.new_zeros(())
-        compressed = level_cosines(outputs, retrieved @ weight.T, levels, place)
-        return similarity_loss(cosine, compressed).sum()
+            return Neighbours(frozen, *_within(frozen, self.options.neighbours, apart), sides)
+        found = self.memory.nearest(frozen, self.options.neighbours, apart)
+        self.memory.enqueue(frozen, sides)
+        return found
 
 
-def _within(frozen: Tensor, neighbours: int, sides: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:
-    """Neighbours of each row among the other rows, in the form of `SelectiveMemory.nearest`."""
+def _within(frozen: Tensor, neighbours: int, sides: Tensor | None) -> tuple[Tensor, Tensor]:
+    """Neighbours of each row among the other rows: places and cosines, as in `Neighbours`."""
     scores = (frozen @ frozen.T).fill_diagonal_(-torch.inf)
     if sides is not None:
         neighbours = hide_own_side(scores, sides, sides, neighbours)
     cosine, place = scores.topk(min(neighbours, len(frozen) - 1), dim=1)
-    return frozen, place, cosine
+    return place, cosine

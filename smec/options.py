@@ -6,6 +6,7 @@ from pydantic import Field, model_validator
 
 from smec.basis import StartName
 from smec.settings import Settings
+from smec.sides import Maps
 
 LossChoice = Literal["rank", "infonce", "mse", "cross_entropy", "hinge"]
 CostView = Literal["total", "per_size"]
@@ -101,7 +102,18 @@ class AdsOptions(SimilarityOptions):
     importance_learning_rate: float = Field(0.05, gt=0, description="Learning rate of the importance vector of ADS.")
 
 
-class SmrlOptions(AdsOptions):
+class MapOptions(AdsOptions):
+    """Whether queries and documents pass through the same map."""
+
+    maps: Maps = Field(
+        "shared",
+        description="`shared`: queries and documents pass through one map; `per_side`: through a map each, which start "
+        "equal, for data whose sides are of different kinds, such as texts and images. Dimensions are selected once "
+        "for both.",
+    )
+
+
+class SmrlOptions(MapOptions):
     """Options of a chain of stages; each is a row of the ablation."""
 
     projection: Literal["sub", "stacked"] = Field(

@@ -13,8 +13,13 @@ from numpy.typing import NDArray
 
 from smec.basis import BasisName
 from smec.row_blocks import row_blocks
+from smec.sides import Sides
 from smec.training_data import TrainingData
-from smec.validation import ValidationSet
+from smec.validation import ValidationSet, linear
+
+Maps = Sides[NDArray[np.float32]]
+
+BASELINES: tuple[BasisName, ...] = ("identity", "pca")
 
 SHARES = (1.0, 0.75, 0.5, 0.25)
 """Shares of the trained map that are tried; 0, the baseline, is what remains."""
@@ -31,38 +36,42 @@ class PullBack:
     basis: BasisName
     share: float
 
-    def apply(self, trained: NDArray[np.float32], data: TrainingData) -> NDArray[np.float32]:
-        """Return the mixture, float32 (d, M), of a trained map, float32 (d, M), and the baseline of its size."""
+    def apply(self, trained: Maps, data: TrainingData) -> Maps:
+        """Return the mixtures, float32 (d, M) each, of trained maps, float32 (d, M), and the baseline of their size."""
         if self.share == 1.0:
             return trained
-        baseline = baseline_rows(self.basis, data, len(trained))
+        baseline = baseline_rows(self.basis, data, len(trained.corpus))
         return _mixed(self.share, aligned(trained, baseline, data.documents), baseline)
 
 
-def aligned(
-    trained: NDArray[np.float32], baseline: NDArray[np.float32], documents: NDArray[np.float32]
-) -> NDArray[np.float32]:
-    """Rotate and scale the outputs of `trained` so that they lie as near to those of `baseline` as they can.
+def aligned(trained: Maps, baseline: NDArray[np.float32], documents: NDArray[np.float32]) -> Maps:
+    """Rotate and scale the outputs of `trained` so that those of documents lie as near to `baseline`'s as they can.
 
-    Neither changes a cosine. Rotation: orthogonal Procrustes on the outputs of the documents (Schoenemann 1966).
+    Neither changes a cosine, because queries and documents are turned alike. Rotation: orthogonal Procrustes on the
+    outputs of the documents (Schoenemann 1966).
 
     Args:
-        trained: float32 (d, M).
+        trained: float32 (d, M) each.
         baseline: float32 (d, M).
         documents: float32 (N, M).
 
     Returns:
-        float32 (d, M).
+        float32 (d, M) each.
     """
-    together, lengths = np.zeros((len(baseline), len(trained))), np.zeros(2)
+    together, lengths = np.zeros((len(baseline), len(trained.corpus))), np.zeros(2)
     for block in row_blocks(documents):
-        outputs, targets = block @ trained.T, block @ baseline.T
+        outputs, targets = block @ trained.corpus.T, block @ baseline.T
         together += targets.T @ outputs
         lengths += [_square(targets), _square(outputs)]
     left, _, right = np.linalg.svd(together)
     target, own = np.sqrt(lengths.astype(np.float32))
-    rotated: NDArray[np.float32] = (target / max(float(own), 1e-12) * (left @ right) @ trained).astype(np.float32)
-    return rotated
+    rotation = target / max(float(own), 1e-12) * (left @ right)
+
+    def rotated(rows: NDArray[np.float32]) -> NDArray[np.float32]:
+        turned: NDArray[np.float32] = (rotation @ rows).astype(np.float32)
+        return turned
+
+    return trained.each(rotated)
 
 
 def _square(outputs: NDArray[np.float32]) -> float:
@@ -79,7 +88,8 @@ def better_baseline(data: TrainingData, size: int) -> BasisName:
     if size >= data.width:
         return "identity"
     judged = ValidationSet(data.labelled_sample(LABELLED_QUERIES), torch.device("cpu"))
-    ahead = _scores(judged, baseline_rows("identity", data, size)) - _scores(judged, baseline_rows("pca", data, size))
+    identity, pca = (_scores(judged, Sides.shared(baseline_rows(name, data, size))) for name in BASELINES)
+    ahead = identity - pca
     return "identity" if ahead.mean() > _standard_error(ahead) else "pca"
 
 
@@ -88,39 +98,41 @@ def baseline_rows(basis: BasisName, data: TrainingData, size: int) -> NDArray[np
     return data.basis(basis)[:size]
 
 
-def choose(trained: NDArray[np.float32], data: TrainingData, validation: ValidationSet) -> PullBack:
+def choose(trained: Maps, data: TrainingData, validation: ValidationSet) -> PullBack:
     """Choose the mixture that the validation queries like best, or the baseline if none beats it significantly.
 
     Significance: one-sided paired t-test over the validation queries, p < 0.05.
 
     Args:
-        trained: float32 (d, M).
+        trained: float32 (d, M) each.
         data: training data, for the baselines.
         validation: queries that `trained` has not seen.
     """
-    size = len(trained)
+    size = len(trained.corpus)
     basis = better_baseline(data, size)
-    reference = _scores(validation, baseline_rows(basis, data, size))
+    reference = _scores(validation, Sides.shared(baseline_rows(basis, data, size)))
     scores = {share: _scores(validation, rows) for share, rows in _mixtures(trained, basis, data).items()}
     best = max(SHARES, key=lambda share: scores[share].mean())
     return PullBack(basis, best if _significantly_above(scores[best], reference) else 0.0)
 
 
-def _mixtures(trained: NDArray[np.float32], basis: BasisName, data: TrainingData) -> dict[float, NDArray[np.float32]]:
+def _mixtures(trained: Maps, basis: BasisName, data: TrainingData) -> dict[float, Maps]:
     """What `PullBack.apply` returns for each of `SHARES`; the alignment, which costs most, is made once."""
-    baseline = baseline_rows(basis, data, len(trained))
+    baseline = baseline_rows(basis, data, len(trained.corpus))
     moved = aligned(trained, baseline, data.documents)
     return {share: trained if share == 1.0 else _mixed(share, moved, baseline) for share in SHARES}
 
 
-def _mixed(share: float, moved: NDArray[np.float32], baseline: NDArray[np.float32]) -> NDArray[np.float32]:
-    mixed: NDArray[np.float32] = (share * moved + (1 - share) * baseline).astype(np.float32)
-    return mixed
+def _mixed(share: float, moved: Maps, baseline: NDArray[np.float32]) -> Maps:
+    def mixed(rows: NDArray[np.float32]) -> NDArray[np.float32]:
+        return (share * rows + (1 - share) * baseline).astype(np.float32)
+
+    return moved.each(mixed)
 
 
-def _scores(validation: ValidationSet, weight: NDArray[np.float32]) -> NDArray[np.float64]:
-    map_ = torch.from_numpy(weight).to(validation.queries.device)
-    return validation.per_query(lambda x: x @ map_.T)[0]
+def _scores(validation: ValidationSet, weight: Maps) -> NDArray[np.float64]:
+    device = validation.queries.device
+    return validation.per_query(linear(weight.each(lambda rows: torch.from_numpy(rows).to(device))))[0]
 
 
 def _significantly_above(scores: NDArray[np.float64], reference: NDArray[np.float64]) -> bool:

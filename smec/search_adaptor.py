@@ -11,6 +11,7 @@ from smec.history import History
 from smec.joint import plan_of
 from smec.method import FitJob
 from smec.objective import supervised_loss
+from smec.sides import Sides
 from smec.training import Trainer, training_device
 from smec.validation import ValidationSet
 
@@ -54,7 +55,7 @@ def fit_adapter(job: FitJob, rows: NDArray[np.float32]) -> tuple[NDArray[np.floa
         return total
 
     def validate() -> dict[int, float]:
-        return {len(rows): validation.ndcg_of(adapter.weight)}
+        return {len(rows): validation.ndcg_of(Sides.shared(adapter.weight))}
 
     plan = plan_of(options, options.epochs)
     history = Trainer(adapter, loss, sampler, plan, validate).run(job.checkpoint)

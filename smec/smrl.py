@@ -1,7 +1,8 @@
 """SMRL: one stage of sequential Matryoshka training, with adaptive dimension selection (SMEC, steps 1, 2, 3 ...).
 
 Stage k starts from the rows of the previous map that the previous stage selected, trains them with the loss at the size
-before and at the selected size, and freezes. The trained map folds into one matrix per size whatever the options.
+before and at the selected size, and freezes. The trained map folds into one matrix per size whatever the options, or
+into one per size and side where queries and documents have a map each.
 """
 
 from dataclasses import dataclass, replace
@@ -21,18 +22,26 @@ from smec.method import FitJob, Fitted, Stage
 from smec.objective import MatryoshkaObjective
 from smec.options import SmrlOptions
 from smec.row_blocks import row_blocks, through
+from smec.sides import Sides, combined, named_tensors, starting_at
 from smec.stage_map import build_stage_map
 from smec.training import Plan, Trainer, training_device
 from smec.validation import ValidationSet
 
+Maps = Sides[NDArray[np.float32]]
+
 
 @dataclass(frozen=True)
 class _Trained:
-    """The outcome of one training run: the whole map, the rows that were selected, and what happened."""
+    """The outcome of one training run: the whole maps, the rows that were selected, and what happened."""
 
-    weight: NDArray[np.float32]
+    weight: Maps
     kept: NDArray[np.int64]
     history: History
+
+    @property
+    def rows(self) -> int:
+        """How many rows the whole maps have."""
+        return len(self.weight.corpus)
 
     def record(self) -> dict[str, Any]:
         warnings = self.history.warnings() + commitment_warnings(self.history.kept_notes)
@@ -101,32 +110,33 @@ def _refit_job(job: FitJob) -> FitJob:
     return replace(job, data=job.data.merged(), checkpoint=checkpoint)
 
 
-def _train(job: FitJob, start: NDArray[np.float32], epochs: int, keep: str) -> _Trained:
+def _train(job: FitJob, start: Maps, epochs: int, keep: str) -> _Trained:
     """Train the rows of `start` that may still move."""
     assert job.size is not None
     options, data = job.options, job.data
-    device = training_device()
-    stage_map = build_stage_map(options, data, start[: _larger_size(job)], job.size, job.seed).to(device)
+    device, larger = training_device(), _larger_size(job)
+    trainable = start.each(lambda rows: rows[:larger])
+    stage_map = build_stage_map(options, data, trainable, job.size, job.seed).to(device)
     sampler = BatchSampler(data, options, job.seed, device, _teacher(job, device))
     objective = MatryoshkaObjective(options, data.width, device)
     stage_map.memory = objective.memory
     validation = ValidationSet(data, device)
     trace = SelectionTrace(stage_map.adaptive, options)
 
-    larger = _larger_size(job)
-
     def loss(batch: Batch, done: float) -> Tensor:
         mask = stage_map.mask(temperature_at(options, done), sampler.generator)
         return objective(batch, stage_map.weight(), [larger, mask])
 
     def validate() -> dict[int, float]:
-        weight, kept = stage_map.weight().detach(), stage_map.kept_rows()
-        served = [weight[kept]] if job.previous is not None else [weight, weight[kept]]
-        return {len(rows): validation.ndcg_of(rows) for rows in served}
+        weight, kept = stage_map.weight(), stage_map.kept_rows()
+        selected = weight.each(lambda rows: rows[kept])
+        served = [selected] if job.previous is not None else [weight, selected]
+        return {len(maps.corpus): validation.ndcg_of(maps) for maps in served}
 
     trainer = Trainer(stage_map, loss, sampler, _plan(job, epochs, keep), validate, trace.observe)
     history = trainer.run(job.checkpoint)
-    return _Trained(stage_map.weight().detach().cpu().numpy(), stage_map.kept_rows().cpu().numpy(), history)
+    weight = stage_map.weight().each(lambda rows: rows.detach().cpu().numpy())
+    return _Trained(weight, stage_map.kept_rows().cpu().numpy(), history)
 
 
 def _plan(job: FitJob, epochs: int, keep: str) -> Plan:
@@ -144,17 +154,18 @@ def _plan(job: FitJob, epochs: int, keep: str) -> Plan:
     )
 
 
-def _start(job: FitJob) -> NDArray[np.float32]:
-    """The whole map that the stage starts from, float32 (rows, M); the trainable rows come first."""
+def _start(job: FitJob) -> Maps:
+    """The whole maps that the stage starts from, float32 (rows, M) each; the trainable rows come first."""
     if job.previous is None:
-        return job.data.basis(job.options.basis, job.options.shrinkage)
+        return starting_at(job.data.basis(job.options.basis, job.options.shrinkage), job.options.maps)
     smallest = min(job.previous.outputs)
-    whole = np.asarray(job.previous.tensors[job.previous.outputs[smallest]], dtype=np.float32)
+    whole = job.previous.matrices(job.previous.outputs[smallest])
     if job.options.rotation == "none":
         return whole
-    outputs = through(row_blocks(job.data.documents), whole[:smallest])
+    # Queries are turned onto the axes of the documents, because products need the same axes on both sides.
+    outputs = through(row_blocks(job.data.documents), whole.corpus[:smallest])
     axes = axes_of(moment_of_blocks(outputs, smallest))[0].astype(np.float32)
-    return np.concatenate([axes @ whole[:smallest], whole[smallest:]])
+    return whole.each(lambda rows: np.concatenate([axes @ rows[:smallest], rows[smallest:]]))
 
 
 def _larger_size(job: FitJob) -> int:
@@ -162,19 +173,19 @@ def _larger_size(job: FitJob) -> int:
     return job.data.width if job.previous is None else min(job.previous.outputs)
 
 
-def _teacher(job: FitJob, device: torch.device) -> Tensor | None:
-    """The map whose similarities are distilled: the first stage's at full width, handed on in each stage file."""
+def _teacher(job: FitJob, device: torch.device) -> Sides[Tensor] | None:
+    """The maps whose similarities are distilled: the first stage's at full width, handed on in each stage file."""
     if job.options.distillation == 0 or job.previous is None:
         return None
-    return torch.from_numpy(job.previous.tensors["teacher"]).to(device)
+    return job.previous.matrices("teacher").each(lambda rows: torch.from_numpy(rows).to(device))
 
 
-def _served(job: FitJob, trained: _Trained) -> dict[int, NDArray[np.float32]]:
+def _served(job: FitJob, trained: _Trained) -> dict[int, Maps]:
     """The maps of the sizes that the stage serves: its own, and at the first stage the full width."""
     assert job.size is not None
-    served = {job.size: trained.weight[trained.kept]}
+    served = {job.size: trained.weight.each(lambda rows: rows[trained.kept])}
     if job.previous is None:
-        served[len(trained.weight)] = trained.weight
+        served[trained.rows] = trained.weight
     return served
 
 
@@ -186,19 +197,28 @@ def _choices(job: FitJob, trained: _Trained) -> dict[int, pull_back.PullBack]:
 def _frozen(
     method: str,
     job: FitJob,
-    start: NDArray[np.float32],
+    start: Maps,
     trained: _Trained,
-    served: dict[int, NDArray[np.float32]],
+    served: dict[int, Maps],
 ) -> Stage:
     """Freeze the stage: what the sizes that it serves are read from, and what the next stage needs."""
     assert job.size is not None
     tensors: dict[str, NDArray[Any]] = {"selected": trained.kept}
-    larger = len(trained.weight)
+    larger = trained.rows
     if job.options.distillation:
-        tensors["teacher"] = served[larger] if job.previous is None else job.previous.tensors["teacher"]
+        teacher = served[larger] if job.previous is None else job.previous.matrices("teacher")
+        tensors |= named_tensors("teacher", teacher)
     if job.options.levels == "nested":
         others = np.setdiff1d(np.arange(larger), trained.kept)
-        tensors["weight"] = np.concatenate([served[job.size], trained.weight[others], start[larger:]])
+
+        def whole(
+            kept: NDArray[np.float32], rows: NDArray[np.float32], before: NDArray[np.float32]
+        ) -> NDArray[np.float32]:
+            return np.concatenate([kept, rows[others], before[larger:]])
+
+        tensors |= named_tensors("weight", combined(whole, served[job.size], trained.weight, start))
         return Stage(method, tensors, {size: "weight" for size in job.sizes if size >= job.size})
     names = {size: f"weight{size}" for size in served if size in job.sizes}
-    return Stage(method, tensors | {name: served[size] for size, name in names.items()}, names)
+    for size, name in names.items():
+        tensors |= named_tensors(name, served[size])
+    return Stage(method, tensors, names)

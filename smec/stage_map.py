@@ -1,4 +1,4 @@
-"""The trainable part of an SMRL stage: a map, and the choice among its rows."""
+"""The trainable part of an SMRL stage: a map of each side, and one choice among their rows."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -16,18 +16,25 @@ from smec.memory import SelectiveMemory
 from smec.options import SmrlOptions
 from smec.row_blocks import column_mean, column_variance, row_blocks, taken, through
 from smec.selection import AdaptiveSelection, fixed_selection
+from smec.side_maps import SideMaps
+from smec.sides import Sides, combined
 from smec.training_data import TrainingData
 
 
 class StageMap(nn.Module):
-    """The map of one stage and the choice among its rows."""
+    """The map of one stage and the choice among its rows.
 
-    below: Tensor | None
+    Where queries and documents have a map each, the choice is still one: a product of two outputs needs the same
+    dimensions of both.
+    """
+
     fixed_mask: Tensor | None
     memory: SelectiveMemory | None
 
-    def __init__(self, layer: Tensor, below: Tensor | None, selection: AdaptiveSelection | Tensor) -> None:
-        """Train `layer`, float (d, M); or float (d, d) on top of the frozen `below`, float (d, M).
+    def __init__(
+        self, layer: Sides[Tensor], below: Sides[Tensor] | None, selection: AdaptiveSelection | Tensor
+    ) -> None:
+        """Train `layer`, float (d, M) each; or float (d, d) on top of the frozen `below`, float (d, M) each.
 
         Args:
             layer: the start.
@@ -35,15 +42,16 @@ class StageMap(nn.Module):
             selection: learned, or a fixed mask, float (d,).
         """
         super().__init__()
-        self.layer = nn.Parameter(layer)
-        self.register_buffer("below", below)
+        self.layer = SideMaps(layer)
+        self.below = None if below is None else SideMaps(below, learns=False)
         self.memory = None  # set to the memory of the objective, which is part of the state of a checkpoint
         self.adaptive = selection if isinstance(selection, AdaptiveSelection) else None
         self.register_buffer("fixed_mask", None if isinstance(selection, AdaptiveSelection) else selection)
 
-    def weight(self) -> Tensor:
-        """Return the map that reads the frozen vectors, float (d, M)."""
-        return self.layer if self.below is None else self.layer @ self.below
+    def weight(self) -> Sides[Tensor]:
+        """Return the map of each side that reads the frozen vectors, float (d, M)."""
+        layer: Sides[Tensor] = self.layer()
+        return layer if self.below is None else combined(torch.matmul, layer, self.below())
 
     def mask(self, temperature: float = 0.0, generator: torch.Generator | None = None) -> Tensor:
         """Return the factor of each row, float (d,)."""
@@ -60,14 +68,14 @@ class StageMap(nn.Module):
 
 
 def build_stage_map(
-    options: SmrlOptions, data: TrainingData, rows: NDArray[np.float32], keep: int, seed: int
+    options: SmrlOptions, data: TrainingData, rows: Sides[NDArray[np.float32]], keep: int, seed: int
 ) -> StageMap:
     """Return the map of a stage as it stands before training.
 
     Args:
         options: `projection` and `selection` matter here.
         data: what fixed selection rules look at.
-        rows: float32 (d, M), where the stage starts.
+        rows: float32 (d, M) each, where the stage starts.
         keep: how many of the d rows are selected.
         seed: of a random selection.
 
@@ -75,30 +83,30 @@ def build_stage_map(
         SmecError: the rule is `contribution` and no negative was mined.
     """
     stacked = options.projection == "stacked"
-    start = torch.from_numpy(rows.copy())
-    layer, below = (torch.eye(len(rows)), start) if stacked else (start, None)
+    start = rows.each(torch.from_numpy)
+    layer, below = (start.each(lambda map_: torch.eye(len(map_))), start) if stacked else (start, None)
     if options.selection == "ads":
-        return StageMap(layer, below, adaptive_selection(options, data, rows, (keep,)))
+        return StageMap(layer, below, adaptive_selection(options, data, rows.corpus, (keep,)))
     if options.selection == "contribution" and not (data.hard_negatives >= 0).any():
         raise SmecError(
             "The selection `contribution` needs mined negatives, and there are none. Set `mined_negatives` above 0, or "
             "choose another selection."
         )
     chosen = fixed_selection(options.selection, keep, Outputs(data, rows), seed)
-    return StageMap(layer, below, torch.zeros(len(rows)).index_fill(0, torch.from_numpy(chosen), 1.0))
+    return StageMap(layer, below, torch.zeros(len(rows.corpus)).index_fill(0, torch.from_numpy(chosen), 1.0))
 
 
 @dataclass(frozen=True)
 class Outputs:
-    """What fixed rules of selection look at: outputs of a map, float32 (d, M), for training data, at unit length."""
+    """What fixed rules of selection look at: outputs at unit length of training data under maps, float32 (d, M)."""
 
     data: TrainingData
-    rows: NDArray[np.float32]
+    rows: Sides[NDArray[np.float32]]
 
     @property
     def width(self) -> int:
         """d, the number of outputs."""
-        return len(self.rows)
+        return len(self.rows.corpus)
 
     @cached_property
     def pairs(self) -> NDArray[np.int64]:
@@ -107,7 +115,7 @@ class Outputs:
 
     def variance(self) -> NDArray[np.float64]:
         """Return the variance of each output over the documents, float64 (d,)."""
-        return column_variance(self._of(row_blocks(self.data.documents)))
+        return column_variance(_outputs(row_blocks(self.data.documents), self.rows.corpus))
 
     def contribution(self) -> NDArray[np.float64]:
         """Return what each output adds to the margin, float64 (d,), mean over `pairs`, of which there must be one.
@@ -116,9 +124,14 @@ class Outputs:
         """
         data, pairs = self.data, self.pairs
         relevant, mined = data.positives.first()[pairs], data.hard_negatives[pairs, 0]
-        sides = ((data.queries, pairs), (data.documents, relevant), (data.documents, mined))
-        blocks = zip(*(self._of(taken(vectors, rows)) for vectors, rows in sides), strict=True)
+        blocks = zip(
+            _outputs(taken(data.queries, pairs), self.rows.queries),
+            _outputs(taken(data.documents, relevant), self.rows.corpus),
+            _outputs(taken(data.documents, mined), self.rows.corpus),
+            strict=True,
+        )
         return column_mean(query * (positive - negative) for query, positive, negative in blocks)
 
-    def _of(self, blocks: Iterable[NDArray[np.float32]]) -> Iterator[NDArray[np.float32]]:
-        return map(normalized, through(blocks, self.rows))
+
+def _outputs(blocks: Iterable[NDArray[np.float32]], rows: NDArray[np.float32]) -> Iterator[NDArray[np.float32]]:
+    return map(normalized, through(blocks, rows))

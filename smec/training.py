@@ -84,7 +84,7 @@ class Trainer:
         self.module, self.loss, self.sampler, self.plan = module, loss, sampler, plan
         self.validate, self.observe, self.on_gradient = validate, observe, on_gradient
         self.history = History()
-        self._learned = dict(module.named_parameters())
+        self._learned = {name: value for name, value in module.named_parameters() if value.requires_grad}
         steps = plan.epochs * sampler.steps_per_epoch
         rate = min(plan.learning_rate, math.inf if plan.path is None else plan.path / steps)
         self._rates = [plan.learning_rates.get(name, rate) for name in self._learned]

@@ -15,9 +15,13 @@ from torch.nn import functional
 
 from smec.device_rows import DeviceRows
 from smec.judgements import Judgements
+from smec.sides import Sides
 from smec.training_data import TrainingData
 
 CUTOFF = 10
+Projection = Callable[[Tensor], Tensor]
+"""Maps vectors (n, M) to outputs (n, d), before they are brought to unit length."""
+
 QUERY_BLOCK = 512
 PAIRS_AT_ONCE = 2_000_000
 """Judged pairs that are written out at once."""
@@ -38,29 +42,27 @@ class ValidationSet:
         return len(self.queries)
 
     @torch.no_grad()
-    def ndcg(self, project: Callable[[Tensor], Tensor], sizes: tuple[int, ...] | None = None) -> list[float]:
+    def ndcg(self, project: Sides[Projection], sizes: tuple[int, ...] | None = None) -> list[float]:
         """Return the mean nDCG@10 at each size.
 
         Args:
-            project: maps vectors (n, M) to outputs (n, d), before they are brought to unit length.
+            project: of queries and of documents.
             sizes: numbers of leading output dimensions to use; None means all of them, once.
         """
         return [float(scores.mean()) for scores in self.per_query(project, sizes)]
 
-    def ndcg_of(self, weight: Tensor) -> float:
-        """Return the mean nDCG@10 of a linear map, float (d, M)."""
-        return self.ndcg(lambda vectors: vectors @ weight.T)[0]
+    def ndcg_of(self, weight: Sides[Tensor]) -> float:
+        """Return the mean nDCG@10 of linear maps, float (d, M) each."""
+        return self.ndcg(linear(weight))[0]
 
     @torch.no_grad()
-    def per_query(
-        self, project: Callable[[Tensor], Tensor], sizes: tuple[int, ...] | None = None
-    ) -> list[NDArray[np.float64]]:
+    def per_query(self, project: Sides[Projection], sizes: tuple[int, ...] | None = None) -> list[NDArray[np.float64]]:
         """Return nDCG@10 of every validation query, float64 (v,), at each size; arguments as for `ndcg`."""
-        asked = torch.cat([project(block) for block in self.queries.blocks()])
+        asked = torch.cat([project.queries(block) for block in self.queries.blocks()])
         cuts = sizes or (asked.shape[1],)
         found = [_Nearest(asked[:, :cut], self._excluded) for cut in cuts]
         for block in self.documents.blocks():
-            outputs = project(block)
+            outputs = project.corpus(block)
             for nearest, cut in zip(found, cuts, strict=True):
                 nearest.add(functional.normalize(outputs[:, :cut]))
         return [self._judged.ndcg(nearest.rows()) for nearest in found]
@@ -99,6 +101,15 @@ def _better(first: tuple[Tensor, Tensor], second: tuple[Tensor, Tensor]) -> tupl
     scores, rows = (torch.cat(pair, dim=1) for pair in zip(first, second, strict=True))
     best, places = scores.topk(min(CUTOFF, scores.shape[1]), dim=1)
     return best, rows.gather(1, places)
+
+
+def linear(weight: Sides[Tensor]) -> Sides[Projection]:
+    """Return the projections of linear maps, float (d, M) each."""
+
+    def by(matrix: Tensor) -> Projection:
+        return lambda vectors: vectors @ matrix.T
+
+    return weight.each(by)
 
 
 def hide(table: Tensor, columns: Tensor, value: float) -> None:

@@ -48,8 +48,16 @@ def through_file(stage, folder):
     return loaded
 
 
+def compressors_of(name, fitted):
+    """What compresses queries and what compresses documents."""
+    return method_named(name).compressors([one.stage for one in fitted])
+
+
 def compressor_of(name, fitted):
-    return method_named(name).compressor([one.stage for one in fitted])
+    """What compresses the vectors of both sides."""
+    both = compressors_of(name, fitted)
+    assert both.are_one
+    return both.corpus
 
 
 def stage_bytes(fitted, folder):

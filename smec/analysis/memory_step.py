@@ -12,6 +12,7 @@ from smec.batches import Batch, BatchSampler
 from smec.memory import SelectiveMemory
 from smec.objective import MatryoshkaObjective
 from smec.options import SmrlOptions
+from smec.sides import starting_at
 from smec.stage_map import build_stage_map
 from smec.training import training_device
 from smec.training_data import TrainingData
@@ -60,9 +61,8 @@ class MemoryStep:
         """
         device = training_device()
         self._options, self._batches, self._turn = options, batches, 0
-        self._map = build_stage_map(options, data, data.basis(options.basis, options.shrinkage), keep, seed=0).to(
-            device
-        )
+        start = starting_at(data.basis(options.basis, options.shrinkage), options.maps)
+        self._map = build_stage_map(options, data, start, keep, seed=0).to(device)
         self._generator = torch.Generator().manual_seed(0)
         self._objective = MatryoshkaObjective(options, data.width, device)
         if self._objective.memory is not None:
@@ -107,9 +107,9 @@ class MemoryStep:
 
 
 def _useful(memory: SelectiveMemory, queries: Tensor, neighbours: int) -> float:
-    retrieved, place, _ = memory.nearest(queries, neighbours)
-    own, found = vector_numbers(queries.cpu().numpy(), retrieved.cpu().numpy())
-    return useful_neighbours(own, found[place.cpu().numpy()])
+    found = memory.nearest(queries, neighbours)
+    own, numbers = vector_numbers(queries.cpu().numpy(), found.vectors.cpu().numpy())
+    return useful_neighbours(own, numbers[found.place.cpu().numpy()])
 
 
 def _finish() -> None:

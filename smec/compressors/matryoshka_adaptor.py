@@ -12,6 +12,7 @@ from smec.errors import SmecError
 from smec.linear import truncated
 from smec.method import Compressor, FitJob, Fitted, Method, Stage
 from smec.options import CostView, SupervisedOptions
+from smec.sides import Sides
 
 
 class Options(SupervisedOptions):
@@ -80,10 +81,10 @@ class MatryoshkaAdaptor(Method):
         tensors, record = fit_adapter(job)
         return Fitted(Stage(self.name, tensors, {size: "output_weight" for size in job.sizes}), record)
 
-    def compressor(self, stages: Sequence[Stage]) -> Compressor:
+    def compressors(self, stages: Sequence[Stage]) -> Sides[Compressor]:
         """Return the MLP of the only stage."""
         (stage,) = stages
-        return ResidualMlp(**stage.tensors, sizes=tuple(sorted(stage.outputs, reverse=True)))
+        return Sides.shared(ResidualMlp(**stage.tensors, sizes=tuple(sorted(stage.outputs, reverse=True))))
 
 
 METHOD = MatryoshkaAdaptor()

@@ -5,10 +5,11 @@ from typing import Literal
 from pydantic import Field
 
 from smec.method import FitJob, Fitted, Method, Stage
-from smec.options import AdsOptions, CostView
+from smec.options import CostView, MapOptions
+from smec.sides import named_tensors
 
 
-class Options(AdsOptions):
+class Options(MapOptions):
     """The same loss and start as `smec`; its selection and memory can be added, its stages cannot."""
 
     selection: Literal["truncation", "ads"] = Field(
@@ -25,7 +26,7 @@ class Options(AdsOptions):
 
 
 class Mrl(Method):
-    """One linear map whose first rows give every size (Kusupati et al. 2022, arXiv 2205.13147)."""
+    """One linear map, or one per side, whose first rows give every size (Kusupati et al. 2022, arXiv 2205.13147)."""
 
     name = "mrl"
     schedule = "joint"
@@ -37,7 +38,7 @@ class Mrl(Method):
 
         rows = job.data.basis(job.options.basis, job.options.shrinkage)[: max(job.sizes)]
         weight, record = fit_linear_map(job, rows, job.sizes, total_epochs(job))
-        return Fitted(Stage(self.name, {"weight": weight}, {size: "weight" for size in job.sizes}), record)
+        return Fitted(Stage(self.name, named_tensors("weight", weight), {size: "weight" for size in job.sizes}), record)
 
 
 def total_epochs(job: FitJob) -> int:

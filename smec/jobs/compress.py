@@ -14,6 +14,7 @@ from smec.fitted import open_compressor
 from smec.mapped import reopened
 from smec.method import Compressor
 from smec.progress import progress
+from smec.sides import Side
 from smec.store_writer import refuse_unusable_rows
 
 Dtype = Literal["float32", "float16"]
@@ -27,7 +28,13 @@ BLOCK_BYTES = 1 << 26
 
 
 def run(
-    compressor: Path, size: int, source: Path, output: Path, dtype: Dtype = "float32", block_rows: int | None = None
+    compressor: Path,
+    size: int,
+    source: Path,
+    output: Path,
+    dtype: Dtype = "float32",
+    block_rows: int | None = None,
+    side: Side | None = None,
 ) -> None:
     """Compress every row of an .npy file and write an .npy file, which appears when it is complete.
 
@@ -41,14 +48,16 @@ def run(
         dtype: number format of the result.
         block_rows: rows that are read at once, in whole tiles; as many as fit 64 MiB if None. The result does not
             depend on it.
+        side: whose vectors they are; it matters only where queries and documents have a map each, and must be given.
 
     Raises:
-        SmecError: there is no such compressor or size, the file is not one of vectors of the right width, a row is all
-            zeros or has a NaN or infinite value, before or after compression, or the disk is full.
+        SmecError: there is no such compressor or size, `side` is not given where it matters, the file is not one of
+            vectors of the right width, a row is all zeros or has a NaN or infinite value, before or after compression,
+            or the disk is full.
     """
     if source.suffix != ".npy" and source.exists():
         raise SmecError(f"`--input {source}` is not .npy, the only form that compress reads. Save it by numpy.save.")
-    opened = open_compressor(compressor)
+    opened = open_compressor(compressor, side)
     vectors = memory_map(source)
     _check(opened, size, source, output, vectors)
     wanted = block_rows or BLOCK_BYTES // (vectors.shape[1] * 4)
@@ -71,10 +80,22 @@ def parsed_dtype(name: str) -> Dtype:
     Raises:
         SmecError: it is none that is written.
     """
-    for known in get_args(Dtype):
-        if name == known:
-            return cast(Dtype, known)
-    raise SmecError(f"`--dtype {name}` is unknown. {nearest_name(name, get_args(Dtype))}")
+    return cast(Dtype, _known("--dtype", name, get_args(Dtype)))
+
+
+def parsed_side(name: str | None) -> Side | None:
+    """Return a side by its name; None where none is given.
+
+    Raises:
+        SmecError: there is no such side.
+    """
+    return None if name is None else cast(Side, _known("--side", name, get_args(Side)))
+
+
+def _known(option: str, name: str, names: tuple[str, ...]) -> str:
+    if name not in names:
+        raise SmecError(f"`{option} {name}` is unknown. {nearest_name(name, names)}")
+    return name
 
 
 def compressed(compressor: Compressor, vectors: NDArray[np.float32], size: int) -> NDArray[np.float32]:

@@ -25,10 +25,10 @@ def run(spec: Mapping[str, Any], data: Path, embeddings: Path, stages: Sequence[
         stages: the run's stage files, in order.
         output: the parquet file.
     """
-    compressor = method_named(spec["method"]).compressor([Stage.load(path) for path in stages])
+    compressors = method_named(spec["method"]).compressors([Stage.load(path) for path in stages])
     queries, corpus = open_stores(data, embeddings, spec["backbone"])
     table = evaluate(
-        compressor,
+        compressors,
         queries,
         corpus,
         reading.judgements(data, "test"),

@@ -126,7 +126,8 @@ class Estimate:
         stages = sum(size < width for size in sizes)
         size = job.spec["size"]
         largest = max([width if size is None else size, *(s for s in sizes if size is not None and s > size)][:2])
-        stored = Cost(result_bytes=largest * width * FLOAT, scratch_bytes=self._scratch(job))
+        maps = 2 if options.get("maps") == "per_side" else 1
+        stored = Cost(result_bytes=maps * largest * width * FLOAT, scratch_bytes=self._scratch(job))
         documents = sum(min(self._of(name).documents, job.spec["max_documents"]) for name in self._datasets(job))
         queries = sum(self._of(name).training for name in self._datasets(job)) * job.spec["labels"]
         axes = self._work(2.0 * documents * width * width, 0, 0)

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from smec.analysis.ware import Ware
+    from smec.sides import Sides
     from smec.training_data import TrainingData
 
 Rule = Literal["truncation", "random", "variance", "contribution"]
@@ -123,6 +124,7 @@ class _Space:
 
 
 def _rows(job: StudyJob, experiment: StudyExperiment, data: "TrainingData", run: str) -> list[dict[str, Any]]:
+    from smec.sides import Sides
     from smec.studies.kept_dimensions import first_map, kept_dimensions, require_selection
 
     study, options = job.settings, job.options(run)
@@ -133,7 +135,8 @@ def _rows(job: StudyJob, experiment: StudyExperiment, data: "TrainingData", run:
     found = []
     for space in study.spaces:
         if space == "frozen":
-            spaces = [_measured(study, data, data.basis(options.basis, options.shrinkage))] * len(seeds)
+            start = Sides.shared(data.basis(options.basis, options.shrinkage))
+            spaces = [_measured(study, data, start)] * len(seeds)
         else:
             spaces = [_measured(study, data, first_map(one[0], experiment.width)) for one in stages]
         for size in learned[0]:
@@ -146,8 +149,8 @@ def _rows(job: StudyJob, experiment: StudyExperiment, data: "TrainingData", run:
     return found
 
 
-def _measured(study: AchievementStudy, data: "TrainingData", weight: "NDArray[np.float32]") -> _Space:
-    """Rank the dimensions of a map, float32 (D, M), and choose among them by every rule that looks at its outputs."""
+def _measured(study: AchievementStudy, data: "TrainingData", weight: "Sides[NDArray[np.float32]]") -> _Space:
+    """Rank the dimensions of a map, float32 (D, M) each, and choose by every rule that looks at its outputs."""
     import numpy as np
 
     from smec.analysis.pairs import Pairs, sample_pairs
@@ -160,8 +163,8 @@ def _measured(study: AchievementStudy, data: "TrainingData", weight: "NDArray[np
     pairs = sample_pairs(data.validation, data.validation_negatives[:, : study.neighbours], study.pairs)
     documents, place = np.unique(pairs.document_rows, return_inverse=True)
     found = ware(
-        normalized(np.concatenate(list(through(row_blocks(data.validation_queries), weight)))),
-        normalized(np.concatenate(list(through(taken(data.documents, documents), weight)))),
+        normalized(np.concatenate(list(through(row_blocks(data.validation_queries), weight.queries)))),
+        normalized(np.concatenate(list(through(taken(data.documents, documents), weight.corpus)))),
         Pairs(pairs.query_rows, place),
         study.without,
         study.smallest_similarity,
@@ -173,7 +176,7 @@ def _measured(study: AchievementStudy, data: "TrainingData", weight: "NDArray[np
             "Set `mined_negatives` above 0, or take it out of `rules`."
         )
     ruled: dict[str, NDArray[np.int64]] = {
-        rule: fixed_selection(rule, len(weight) - 1, seen, seed=0) for rule in study.rules if rule != "random"
+        rule: fixed_selection(rule, len(weight.corpus) - 1, seen, seed=0) for rule in study.rules if rule != "random"
     }
     return _Space(found, ranks(found.values()), ranks(found.resampled(RESAMPLES)), ruled)
 

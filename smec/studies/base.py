@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from smec.judgements import Judgements
     from smec.method import Compressor, Stage
     from smec.scratch import Room
+    from smec.sides import Sides
     from smec.store import EmbeddingStore
     from smec.training_data import TrainingData
 
@@ -164,11 +165,11 @@ class StudyJob:
 
         return [Stage.load(folder / STAGE_FILE) for folder in self._stage_folders(experiment, run, seed)]
 
-    def compressor(self, experiment: StudyExperiment, run: str, seed: int) -> "Compressor":
-        """Return the fitted compressor."""
+    def compressors(self, experiment: StudyExperiment, run: str, seed: int) -> "Sides[Compressor]":
+        """Return what was fitted to compress queries and to compress documents."""
         from smec.compressors import method_named
 
-        return method_named(self.known[run].method).compressor(self.stages(experiment, run, seed))
+        return method_named(self.known[run].method).compressors(self.stages(experiment, run, seed))
 
     def training_data(self, experiment: StudyExperiment) -> "TrainingData":
         """Return what training sees of an experiment."""

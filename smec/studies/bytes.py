@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from smec.analysis.quantisation import Codes
     from smec.method import Compressor
+    from smec.sides import Sides
     from smec.training_data import TrainingData
 
 Format = Literal["float32", "float16", "int8", "binary", "binary_bits", "binary_floats"]
@@ -66,33 +67,33 @@ class Stored:
     """One size of one fitted run, and all that is needed to store and to search it.
 
     Attributes:
-        compressor: fitted.
+        compressors: fitted, of queries and of documents.
         size: number of dimensions.
         test: queries and documents.
         documents: float32 (t, size), compressed relevant documents of training queries, to calibrate on.
         queries: float32 (u, size), the compressed training queries, to calibrate on.
     """
 
-    compressor: "Compressor"
+    compressors: "Sides[Compressor]"
     size: int
     test: TestSet
     documents: Floats
     queries: Floats
 
     @staticmethod
-    def of(compressor: "Compressor", size: int, test: TestSet, data: "TrainingData") -> "Stored":
+    def of(compressors: "Sides[Compressor]", size: int, test: TestSet, data: "TrainingData") -> "Stored":
         """Compress what formats are calibrated on: nothing but what training queries and their judgements name."""
         relevant = taken(data.documents, np.unique(data.positives.corpus_rows))
         none = np.zeros((0, size), dtype=np.float32)
         documents, queries = (
-            np.concatenate([none, *(compressor.transform(block, size) for block in side)])
-            for side in (relevant, row_blocks(data.queries))
+            np.concatenate([none, *(compressor.transform(block, size) for block in blocks)])
+            for compressor, blocks in ((compressors.corpus, relevant), (compressors.queries, row_blocks(data.queries)))
         )
-        return Stored(compressor, size, test, documents, queries)
+        return Stored(compressors, size, test, documents, queries)
 
     def asked(self) -> Floats:
         """Return the compressed test queries, float32 (n, size)."""
-        return self.compressor.transform(self.test.queries, self.size)
+        return self.compressors.queries.transform(self.test.queries, self.size)
 
 
 @dataclass(frozen=True)
@@ -136,7 +137,7 @@ def _by_numbers(stored: Stored, name: Literal["float32", "float16", "int8"]) -> 
     from smec.search import exact_topk
 
     codec = Float32(stored.size) if name == "float32" else ScalarQuantizer(name, stored.documents)
-    view = DecodedCorpus(CompressedCorpus(stored.test.corpus, stored.compressor, stored.size), codec)
+    view = DecodedCorpus(CompressedCorpus(stored.test.corpus, stored.compressors.corpus, stored.size), codec)
     _, rows = exact_topk(stored.asked(), view, DEPTH, exclude_rows=stored.test.excluded)
     return codec.bytes_per_vector, 0, rows
 
@@ -150,7 +151,7 @@ def _by_bits(stored: Stored, settings: BytesStudy) -> tuple[int, Mapping[Format,
     found = hamming_topk(codec.encode_queries(asked), codes, settings.candidates, stored.test.excluded)
     by_bits = rescored(codec.relative(asked), found, lambda rows: codec.decode(codes[rows]))
     by_floats = rescored(
-        asked, found, lambda rows: stored.compressor.transform(stored.test.corpus.gather(rows), stored.size)
+        asked, found, lambda rows: stored.compressors.corpus.transform(stored.test.corpus.gather(rows), stored.size)
     )
     return codec.bytes_per_vector, {"binary": found, "binary_bits": by_bits, "binary_floats": by_floats}
 
@@ -159,7 +160,7 @@ def _codes(stored: Stored, encode: Any) -> "Codes":
     """Return the codes of all documents, made block by block."""
     from smec.evaluation import CompressedCorpus
 
-    view = CompressedCorpus(stored.test.corpus, stored.compressor, stored.size)
+    view = CompressedCorpus(stored.test.corpus, stored.compressors.corpus, stored.size)
     return np.concatenate([encode(view[at : at + BLOCK_ROWS]) for at in range(0, len(view), BLOCK_ROWS)])
 
 
@@ -169,9 +170,9 @@ def _settings(job: StudyJob, experiment: StudyExperiment, test: TestSet) -> Iter
         told = job.values(experiment, run, METRIC)
         scores: dict[tuple[int, Format, int, int], list[NDArray[np.float64]]] = {}
         for seed in job.seeds_of(run):
-            compressor = job.compressor(experiment, run, seed)
-            for size in [size for size in experiment.sizes if size in compressor.sizes]:
-                stored = Stored.of(compressor, size, test, data)
+            compressors = job.compressors(experiment, run, seed)
+            for size in [size for size in experiment.sizes if size in compressors.corpus.sizes]:
+                stored = Stored.of(compressors, size, test, data)
                 for name, small, on_disk, rows in rankings(stored, job.settings):
                     scores.setdefault((size, name, small, on_disk), []).append(_scores(test, rows)[order])
         for (size, name, small, on_disk), values in scores.items():

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import Field
 
+from smec.errors import SmecError
 from smec.settings import Distinct, NonEmpty, Settings
 from smec.studies.base import Reads, StudyExperiment, StudyJob, StudySettings
 
@@ -95,6 +96,9 @@ def analyse(job: StudyJob) -> "pd.DataFrame":
     is `mrl`, `smrl` or, for the ratio of both, `mrl/smrl`. `value` is the mean over seeds, of ratios the geometric
     one; `low` and `high` are its 95 % interval over seeds, empty with one seed; `expected` is what `1 / delta(d)^2`
     alone would give (`smec.analysis.gradients.expected_ratios`). Measures are those of `follow`.
+
+    Raises:
+        SmecError: a run has a map for each side.
     """
     import pandas as pd
 
@@ -132,6 +136,11 @@ class _Fits:
         from smec.batches import steps_per_epoch
 
         options, levels = self.job.options(case.run), levels_of(self.experiment, case.levels)
+        if getattr(options, "maps", "shared") != "shared":
+            raise SmecError(
+                f"The case {case.label!r} follows the gradients of one map, and {case.run} has one for each side. Take "
+                "`maps` out of its run."
+            )
         expected = _expected(case, levels, self.data.width)
         by_seed = [self._of_seed(case, levels, epochs, seed) for seed in seeds]
         steps = steps_per_epoch(len(self.data.queries), options.batch_size)
@@ -211,6 +220,7 @@ def follow(
     from smec.batches import Batch, BatchSampler
     from smec.joint import plan_of
     from smec.objective import MatryoshkaObjective
+    from smec.sides import Sides
     from smec.training import Trainer, training_device
 
     device = training_device()
@@ -223,7 +233,7 @@ def follow(
     seen: dict[int, EpochGradients] = {}
 
     def loss(batch: Batch, done: float) -> "Tensor":
-        return objective(batch, weight, levels) * share
+        return objective(batch, Sides.shared(weight), levels) * share
 
     def measure(gradients: Mapping[str, "Tensor"], epoch: int) -> None:
         seen.setdefault(epoch, EpochGradients(data.width)).add(gradients["weight"].cpu().numpy())

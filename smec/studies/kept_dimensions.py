@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from smec.method import Stage
+    from smec.sides import Sides
 
 
 def require_selection(options: Any, run: str) -> None:
@@ -52,8 +53,8 @@ def kept_dimensions(stages: "Sequence[Stage]") -> "dict[int, NDArray[np.int64]]"
     return found
 
 
-def first_map(stage: "Stage", width: int) -> "NDArray[np.float32]":
-    """Return the map of the first stage with all its rows, in the order of its start, float32 (width, M).
+def first_map(stage: "Stage", width: int) -> "Sides[NDArray[np.float32]]":
+    """Return the maps of the first stage with all their rows, in the order of their start, float32 (width, M) each.
 
     Raises:
         SmecError: the stage does not serve the full width, so it stores the selected rows alone.
@@ -65,10 +66,9 @@ def first_map(stage: "Stage", width: int) -> "NDArray[np.float32]":
             f"The first stage stores no map of all {width} dimensions. Put {width} first among the `sizes` of the "
             "experiment, or leave the space `trained` out of the study."
         )
-    stored = np.asarray(stage.tensors[stage.outputs[width]], dtype=np.float32)
+    matrices = stage.matrices(stage.outputs[width])
     if stage.outputs[width] != "weight":  # levels: separate
-        return stored
+        return matrices
     selected = stage.tensors["selected"]
-    restored = np.empty_like(stored)
-    restored[np.concatenate([selected, np.setdiff1d(np.arange(width), selected)])] = stored
-    return restored
+    place = np.argsort(np.concatenate([selected, np.setdiff1d(np.arange(width), selected)]))
+    return matrices.each(lambda stored: stored[place])

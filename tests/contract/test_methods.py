@@ -126,7 +126,7 @@ def test_a_run_through_files_equals_one_in_memory(name, planted_data, tmp_path):
     for number, one in enumerate(stored):
         one.stage.save(tmp_path / f"{number}.safetensors")
         loaded.append(Stage.load(tmp_path / f"{number}.safetensors"))
-    served = method_named(name).compressor(loaded)
+    served = method_named(name).compressors(loaded).corpus
     for size in SIZES:
         expected = compressor(name).transform(planted_data.documents, size)
         assert np.array_equal(served.transform(planted_data.documents, size), expected)

@@ -61,7 +61,7 @@ def test_the_example_fits_saves_loads_and_compresses(example, tmp_path):
     (fitted,) = fit_run(NAME, data)
     path = tmp_path / "compressor.safetensors"
     fitted.stage.save(path)
-    served = example.compressor([Stage.load(path)])
+    served = example.compressors([Stage.load(path)]).corpus
     assert served.sizes == SIZES
     for size in SIZES:
         outputs = served.transform(data.documents, size)

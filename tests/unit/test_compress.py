@@ -2,6 +2,7 @@
 
 import errno
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -17,6 +18,7 @@ from smec.fitted import open_compressor
 from smec.jobs import compress
 from smec.linear import LinearCompressor
 from smec.method import Stage
+from smec.sides import Sides, named_tensors
 from tests.conftest import unit
 
 WIDTH = 384
@@ -241,3 +243,35 @@ def test_parquet_is_not_promised(fitted, tmp_path):
     (tmp_path / "x.parquet").touch()
     with pytest.raises(SmecError, match=r"x\.parquet` is not \.npy, the only form that compress reads"):
         compress.run(fitted, 6, tmp_path / "x.parquet", tmp_path / "small.npy")
+
+
+@pytest.fixture
+def two_sided(tmp_path):
+    maps = Sides(matrix(6, WIDTH, 1), matrix(6, WIDTH, 2))
+    Stage("smec", named_tensors("weight6", maps), {6: "weight6"}).save(tmp_path / "fit/dim6/compressor.safetensors")
+    return tmp_path / "fit", maps
+
+
+def test_a_compressor_of_two_sides_has_to_be_told_whose_vectors_they_are(two_sided, vectors, tmp_path):
+    folder, maps = two_sided
+    source = vectors(20)
+    arguments = ["compress", "--compressor", str(folder), "--size", "6", "--input", str(source), "--output"]
+    for side, weight in (("query", maps.queries), ("corpus", maps.corpus)):
+        small = tmp_path / f"{side}.npy"
+        outcome = CliRunner().invoke(app, [*arguments, str(small), "--side", side], catch_exceptions=False)
+        assert outcome.exit_code == 0, outcome.output
+        np.testing.assert_allclose(np.load(small), unit(unit(np.load(source)) @ weight.T), atol=1e-5)
+    for own, told in (
+        ([], r"queries and documents have a map each.*`--side query` or `--side corpus`"),
+        (["--side", "corpsu"], r"`--side corpsu` is unknown\. Did you mean 'corpus'\?"),
+    ):
+        outcome = CliRunner().invoke(app, [*arguments, str(tmp_path / "none.npy"), *own])
+        assert isinstance(outcome.exception, SmecError) and re.search(told, str(outcome.exception))
+        assert not (tmp_path / "none.npy").exists()
+
+
+def test_for_a_compressor_of_one_map_the_side_makes_no_difference(fitted, vectors, tmp_path):
+    source = vectors(20)
+    for name, side in (("none", None), ("query", "query"), ("corpus", "corpus")):
+        compress.run(fitted, 6, source, tmp_path / f"{name}.npy", side=side)
+    assert len({(tmp_path / f"{name}.npy").read_bytes() for name in ("none", "query", "corpus")}) == 1

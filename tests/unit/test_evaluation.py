@@ -11,6 +11,7 @@ from smec.errors import SmecError
 from smec.evaluation import TILE_ROWS, CompressedCorpus, evaluate
 from smec.judgements import Judgements
 from smec.linear import LinearCompressor, normalized
+from smec.sides import Sides
 from tests.conftest import unit
 
 WIDTH = 24
@@ -32,6 +33,10 @@ def compressor(*sizes):
     return LinearCompressor({s: rotation[:s] for s in sizes}, {s: np.zeros(s, np.float32) for s in sizes})
 
 
+def both(*sizes):
+    return Sides.shared(compressor(*sizes))
+
+
 def setting(queries=12, documents=60):
     """Every query is a document with some noise, and is judged relevant to it."""
     corpus = stored(documents, 1)
@@ -41,7 +46,7 @@ def setting(queries=12, documents=60):
 
 
 def test_table_is_tidy():
-    table = evaluate(compressor(24, 6), *setting(), [24, 6])
+    table = evaluate(both(24, 6), *setting(), [24, 6])
     assert [(f.name, str(f.type)) for f in table.schema] == [
         ("query_id", "string"),
         ("dim", "int32"),
@@ -57,7 +62,7 @@ def test_table_is_tidy():
 
 @pytest.mark.parametrize("block_rows", [1, 7, 59, 60, 61])
 def test_result_does_not_depend_on_the_block_size(block_rows):
-    model = compressor(24, 3)
+    model = both(24, 3)
     assert evaluate(model, *setting(), [24, 3], block_rows=block_rows).equals(evaluate(model, *setting(), [24, 3]))
 
 
@@ -89,7 +94,7 @@ def test_compressed_corpus_is_lazy():
 def test_only_judged_queries_are_scored():
     asked, corpus, _, names = setting()
     judgements = Judgements.from_triples(np.array([3, 8]), np.array([3, 8]), np.ones(2))
-    table = evaluate(compressor(24), asked, corpus, judgements, names, [24])
+    table = evaluate(both(24), asked, corpus, judgements, names, [24])
     assert table["query_id"].to_pylist() == ["q3", "q8"] * 3
 
 
@@ -97,7 +102,7 @@ def test_queries_without_a_relevant_document_are_left_out_and_counted(caplog):
     asked, corpus, _, names = setting()
     judgements = Judgements.from_triples(np.array([3, 8]), np.array([3, 8]), np.array([1, 0]))
     with caplog.at_level(logging.INFO):
-        table = evaluate(compressor(24), asked, corpus, judgements, names, [24])
+        table = evaluate(both(24), asked, corpus, judgements, names, [24])
     assert table["query_id"].to_pylist() == ["q3"] * 3
     assert "1 of 2 queries have no relevant document" in caplog.text
 
@@ -107,21 +112,21 @@ def test_self_retrieval_is_excluded_by_dataset_row():
     judgements = Judgements.from_triples(np.array([3, 8]), np.array([3, 8]), np.ones(2))
     excluded = np.full(12, -1)
     excluded[8] = 8
-    table = evaluate(compressor(24), asked, corpus, judgements, names, [24], exclude_rows=excluded)
+    table = evaluate(both(24), asked, corpus, judgements, names, [24], exclude_rows=excluded)
     assert table["value"].to_pylist()[:2] == [1.0, 0.0]
 
 
 def test_faults_are_told():
     asked, corpus, judgements, names = setting()
     with pytest.raises(SmecError, match=r"not fitted for \[12\] dimensions"):
-        evaluate(compressor(24), asked, corpus, judgements, names, [24, 12])
+        evaluate(both(24), asked, corpus, judgements, names, [24, 12])
     with pytest.raises(SmecError, match="lists 11 queries and their embedding store has 12"):
-        evaluate(compressor(24), asked, corpus, judgements, names[1:], [24])
+        evaluate(both(24), asked, corpus, judgements, names[1:], [24])
     with pytest.raises(SmecError, match="document row 11 and the corpus store has 11"):
-        evaluate(compressor(24), asked, corpus[:11], judgements, names, [24])
+        evaluate(both(24), asked, corpus[:11], judgements, names, [24])
     none = Judgements.from_triples(np.array([1]), np.array([1]), np.array([0]))
     with pytest.raises(SmecError, match="None of the 1 queries to evaluate"):
-        evaluate(compressor(24), asked, corpus, none, names, [24])
+        evaluate(both(24), asked, corpus, none, names, [24])
 
 
 def test_evaluation_imports_nothing_heavy():

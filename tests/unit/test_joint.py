@@ -7,6 +7,7 @@ import torch
 from smec.compressors.mrl import Options, total_epochs
 from smec.joint import fit_linear_map, plan_of
 from smec.method import FitJob
+from smec.sides import Sides
 from smec.validation import ValidationSet
 from tests.fitting import options_of
 
@@ -17,9 +18,16 @@ def job(data, sizes=(16, 8), **own):
     return FitJob(data=data, sizes=sizes, size=None, options=options_of("mrl", **own), seed=0)
 
 
+def fit(*args):
+    """The map that both sides share, and the record."""
+    maps, record = fit_linear_map(*args)
+    assert maps.are_one
+    return maps.corpus, record
+
+
 def test_the_start_is_not_touched_and_the_map_moves(planted_data):
     start = EYE[:16].copy()
-    weight, record = fit_linear_map(job(planted_data), start, (16, 8), 2)
+    weight, record = fit(job(planted_data), start, (16, 8), 2)
     assert np.array_equal(start, EYE[:16])
     assert weight.shape == (16, 32) and weight.dtype == np.float32
     assert np.abs(weight - start).max() > 1e-3
@@ -27,14 +35,14 @@ def test_the_start_is_not_touched_and_the_map_moves(planted_data):
 
 
 def test_rows_that_no_size_reads_change_nothing(planted_data):
-    alone, _ = fit_linear_map(job(planted_data, (8,), alpha=0.0), EYE[:8], (8,), 3)
-    inside, _ = fit_linear_map(job(planted_data, (8,), alpha=0.0), EYE[:16], (8,), 3)
+    alone, _ = fit(job(planted_data, (8,), alpha=0.0), EYE[:8], (8,), 3)
+    inside, _ = fit(job(planted_data, (8,), alpha=0.0), EYE[:16], (8,), 3)
     assert inside[:8] == pytest.approx(alone, abs=1e-4)
     assert np.array_equal(inside[8:], EYE[8:16])
 
 
 def test_the_best_epoch_counts_at_all_sizes_together(planted_data):
-    _, record = fit_linear_map(job(planted_data), EYE[:16], (16, 8), 4)
+    _, record = fit(job(planted_data), EYE[:16], (16, 8), 4)
     scores = record["validation_ndcg@10"]
     assert scores[record["kept_epoch"]] == max(scores)
     assert np.mean(list(record["validation_ndcg@10_by_size"].values()), axis=0) == pytest.approx(scores)
@@ -63,7 +71,7 @@ def test_ads_that_has_not_learned_orders_the_rows_by_variance(planted_data):
         "learning_rate": 1e-12,
         "alpha": 0.0,
     }
-    weight, record = fit_linear_map(job(planted_data, (32, 16, 8), **still), EYE, (32, 16, 8), 1)
+    weight, record = fit(job(planted_data, (32, 16, 8), **still), EYE, (32, 16, 8), 1)
     outputs = planted_data.documents @ weight.T
     assert (np.diff(outputs.var(axis=0)) <= 0).all()
     assert np.sort(weight.argmax(axis=1)).tolist() == list(range(32))
@@ -74,15 +82,15 @@ def test_ads_moves_the_important_rows_to_the_front(planted_data):
     """The signal lies in rows that a wrong start puts last."""
     axes = planted_data.axes[::-1].copy()
     own = {"selection": "ads", "importance_start": 0.0, "importance_learning_rate": 0.5, "alpha": 0.0, "epochs": 30}
-    found, record = fit_linear_map(job(planted_data, (32, 8), **own), axes, (32, 8), 30)
-    fixed, _ = fit_linear_map(job(planted_data, (32, 8), **own | {"selection": "truncation"}), axes, (32, 8), 30)
+    found, record = fit(job(planted_data, (32, 8), **own), axes, (32, 8), 30)
+    fixed, _ = fit(job(planted_data, (32, 8), **own | {"selection": "truncation"}), axes, (32, 8), 30)
     validation = ValidationSet(planted_data, torch.device("cpu"))
-    scores = [validation.ndcg_of(torch.from_numpy(weight[:8])) for weight in (found, fixed)]
+    scores = [validation.ndcg_of(Sides.shared(torch.from_numpy(weight[:8]))) for weight in (found, fixed)]
     assert scores[0] > scores[1] + 0.02
     assert len(record["selection_per_epoch"]) == 31
 
 
 def test_an_undecided_selection_is_warned_of(planted_data):
     own = {"selection": "ads", "importance_start": 0.0, "importance_learning_rate": 1e-6}
-    _, record = fit_linear_map(job(planted_data, (32, 16, 8), **own), EYE, (32, 16, 8), 2)
+    _, record = fit(job(planted_data, (32, 16, 8), **own), EYE, (32, 16, 8), 2)
     assert any("never commits" in warning for warning in record["warnings"])

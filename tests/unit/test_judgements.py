@@ -12,6 +12,7 @@ from smec.judgements import Judgements
 from smec.metrics import evaluable, per_query
 from smec.mining import mine_hard_negatives
 from smec.options import SupervisedOptions
+from smec.sides import Sides
 from smec.training_data import TrainingData, collect
 from smec.validation import ValidationSet
 from tests.conftest import unit
@@ -143,7 +144,7 @@ def test_validation_is_the_same(monkeypatch):
     scores = []
     for form in (judged.positives(), judged.positives().expanded()):
         sets = ValidationSet(training_data(form), torch.device("cpu"))
-        scores.append(sets.per_query(lambda rows: rows[:, :4])[0])
+        scores.append(sets.per_query(Sides.shared(lambda rows: rows[:, :4]))[0])
         monkeypatch.setattr("smec.validation.PAIRS_AT_ONCE", 25)
     assert (scores[0] == scores[1]).all() and 0 < scores[0].mean() < 1
 

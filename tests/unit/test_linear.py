@@ -25,7 +25,7 @@ def test_truncated_cuts_and_leaves_the_input_alone():
 
 def test_weight_and_bias_by_hand():
     tensors = {"w": np.array([[2.0, 0.0], [0.0, 1.0]], np.float32), "w_bias": np.array([1.0, 0.0], np.float32)}
-    fitted = LinearCompressor.from_stages([Stage("m", tensors, {2: "w", 1: "w"})])
+    fitted = LinearCompressor.from_stages([Stage("m", tensors, {2: "w", 1: "w"})]).corpus
     vectors = np.array([[1.0, 4.0]], np.float32)
     assert fitted.sizes == (2, 1)
     assert fitted.transform(vectors, 2)[0] == pytest.approx([0.6, 0.8])
@@ -35,7 +35,7 @@ def test_weight_and_bias_by_hand():
 def test_of_two_stages_that_serve_a_size_the_later_counts():
     first = Stage("m", {"w": np.eye(2, dtype=np.float32)}, {2: "w", 1: "w"})
     second = Stage("m", {"w": np.eye(2, dtype=np.float32)[::-1]}, {1: "w"})
-    fitted = LinearCompressor.from_stages([first, second])
+    fitted = LinearCompressor.from_stages([first, second]).corpus
     vectors = np.array([[0.6, -0.8]], np.float32)
     assert fitted.transform(vectors, 2)[0] == pytest.approx([0.6, -0.8])
     assert fitted.transform(vectors, 1)[0] == pytest.approx([-1.0])
@@ -47,7 +47,7 @@ def test_no_stage_is_refused():
 
 
 def test_an_unknown_size_and_another_backbone_are_refused():
-    fitted = LinearCompressor.from_stages([Stage("m", {"w": np.eye(4, dtype=np.float32)}, {4: "w", 2: "w"})])
+    fitted = LinearCompressor.from_stages([Stage("m", {"w": np.eye(4, dtype=np.float32)}, {4: "w", 2: "w"})]).corpus
     with pytest.raises(SmecError, match=r"not fitted for 3 dimensions; it has \[4, 2\]"):
         fitted.transform(unit(np.ones((2, 4))), 3)
     with pytest.raises(SmecError, match=r"5 dimensions and the compressor reads 4: it was fitted on another backbone"):

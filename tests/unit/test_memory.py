@@ -11,7 +11,7 @@ def rows(count, width=4, seed=0):
 
 
 def test_an_empty_memory_returns_no_neighbours():
-    retrieved, place, cosine = SelectiveMemory(8, 4).nearest(rows(3), 5)
+    retrieved, place, cosine, _ = SelectiveMemory(8, 4).nearest(rows(3), 5)
     assert retrieved.shape == (0, 4) and place.shape == (3, 0) and cosine.shape == (3, 0)
 
 
@@ -28,7 +28,7 @@ def test_the_last_rows_stay_over_many_wraps(size, batch):
 def test_neighbours_equal_a_full_sort():
     memory, stored, asked = SelectiveMemory(100, 8), rows(60, 8), rows(5, 8, seed=1)
     memory.enqueue(stored)
-    retrieved, place, cosine = memory.nearest(asked, 7)
+    retrieved, place, cosine, _ = memory.nearest(asked, 7)
     expected = (asked @ stored.T).sort(dim=1, descending=True)
     assert torch.equal(cosine, expected.values[:, :7])
     assert torch.equal(retrieved[place], stored[expected.indices[:, :7]])
@@ -38,7 +38,7 @@ def test_neighbours_equal_a_full_sort():
 def test_more_neighbours_than_stored_gives_all_of_them():
     memory = SelectiveMemory(10, 4)
     memory.enqueue(rows(3))
-    assert memory.nearest(rows(2, seed=1), 50)[1].shape == (2, 3)
+    assert memory.nearest(rows(2, seed=1), 50).place.shape == (2, 3)
 
 
 def test_position_survives_save_and_load():
@@ -58,7 +58,7 @@ def test_reset_forgets():
     memory = SelectiveMemory(7, 4)
     memory.enqueue(rows(5))
     memory.reset()
-    assert memory.nearest(rows(1), 1)[1].shape == (1, 0)
+    assert memory.nearest(rows(1), 1).place.shape == (1, 0)
 
 
 def test_a_memory_without_room_is_refused():
@@ -72,7 +72,8 @@ def test_neighbours_of_the_other_side_only():
     stored = torch.tensor([[1.0, 0.0], [0.9, 0.1], [0.8, 0.2], [0.0, 1.0]])
     memory.enqueue(stored, torch.tensor([0, 1, 0, 1], dtype=torch.int8))
     asked = torch.tensor([[1.0, 0.0], [1.0, 0.0]])
-    retrieved, place, cosine = memory.nearest(asked, 2, torch.tensor([0, 1], dtype=torch.int8))
+    retrieved, place, cosine, sides = memory.nearest(asked, 2, torch.tensor([0, 1], dtype=torch.int8))
+    assert sides[place].tolist() == [[1, 1], [0, 0]]
     assert retrieved[place[0]].equal(stored[[1, 3]]) and retrieved[place[1]].equal(stored[[0, 2]])
     assert torch.allclose(cosine, torch.tensor([[0.9, 0.0], [1.0, 0.8]]))
 
@@ -80,11 +81,11 @@ def test_neighbours_of_the_other_side_only():
 def test_no_more_neighbours_than_the_other_side_has():
     memory = SelectiveMemory(6, 2)
     memory.enqueue(torch.eye(2), torch.tensor([0, 1], dtype=torch.int8))
-    _, place, cosine = memory.nearest(torch.eye(2), 5, torch.tensor([0, 1], dtype=torch.int8))
+    _, place, cosine, _ = memory.nearest(torch.eye(2), 5, torch.tensor([0, 1], dtype=torch.int8))
     assert place.shape == (2, 1) and torch.isfinite(cosine).all()
     memory.reset()
     memory.enqueue(torch.eye(2))
-    assert memory.nearest(torch.eye(2), 5, torch.tensor([0, 0], dtype=torch.int8))[1].shape == (2, 0)
+    assert memory.nearest(torch.eye(2), 5, torch.tensor([0, 0], dtype=torch.int8)).place.shape == (2, 0)
 
 
 def test_sides_wrap_with_the_vectors():

@@ -10,9 +10,11 @@ from smec.cosines import cosines
 from smec.losses import SUPERVISED_LOSSES, similarity_loss
 from smec.objective import MatryoshkaObjective, supervised_loss
 from smec.options import SimilarityOptions
+from smec.sides import Sides
 
 CPU = torch.device("cpu")
 WEIGHT = torch.randn(12, 32, generator=torch.Generator().manual_seed(0))
+SHARED = Sides.shared(WEIGHT)
 LEVELS = [12, 4]
 
 
@@ -39,16 +41,16 @@ def test_without_similarity_loss_it_is_the_sum_of_the_plain_losses(planted_data,
     objective = MatryoshkaObjective(chosen, 32, CPU)
     assert objective.memory is None
     for batch in batches(planted_data, chosen):
-        assert objective(batch, WEIGHT, LEVELS).item() == pytest.approx(supervised(batch, chosen), rel=1e-5)
+        assert objective(batch, SHARED, LEVELS).item() == pytest.approx(supervised(batch, chosen), rel=1e-5)
 
 
 def test_an_empty_memory_adds_nothing_and_a_filled_one_does(planted_data):
     chosen = options(alpha=0.7)
     objective = MatryoshkaObjective(chosen, 32, CPU)
     first, second, _ = batches(planted_data, chosen)
-    assert objective(first, WEIGHT, LEVELS).item() == pytest.approx(supervised(first, chosen), rel=1e-5)
+    assert objective(first, SHARED, LEVELS).item() == pytest.approx(supervised(first, chosen), rel=1e-5)
     assert int(objective.memory.filled) == 40, "queries and their relevant documents are remembered"
-    assert objective(second, WEIGHT, LEVELS).item() > supervised(second, chosen) + 1e-3
+    assert objective(second, SHARED, LEVELS).item() > supervised(second, chosen) + 1e-3
 
 
 @pytest.mark.parametrize("size", [40, 1000])
@@ -56,8 +58,8 @@ def test_similarity_loss_of_the_second_batch_by_hand(planted_data, size):
     chosen = options(alpha=1.0, memory_size=size)
     objective = MatryoshkaObjective(chosen, 32, CPU)
     first, second, _ = batches(planted_data, chosen)
-    objective(first, WEIGHT, LEVELS)
-    added = objective(second, WEIGHT, LEVELS).item() - supervised(second, chosen)
+    objective(first, SHARED, LEVELS)
+    added = objective(second, SHARED, LEVELS).item() - supervised(second, chosen)
     remembered = torch.cat([first.queries, first.documents[first.positive]])[-size:]
     vectors = torch.cat([second.queries, second.documents[second.positive]])
     frozen, nearest = (vectors @ remembered.T).topk(5, dim=1)
@@ -80,7 +82,7 @@ def test_a_memory_of_size_zero_compares_within_the_batch(planted_data):
     expected = sum(
         similarity_loss(frozen, cosines(outputs[:, :m], outputs[:, :m]).gather(1, nearest)).item() for m in LEVELS
     )
-    added = objective(batch, WEIGHT, LEVELS).item() - supervised(batch, chosen)
+    added = objective(batch, SHARED, LEVELS).item() - supervised(batch, chosen)
     assert added == pytest.approx(expected, rel=1e-4)
 
 
@@ -90,7 +92,7 @@ def test_similarity_across_sides_by_hand(planted_data, size):
     chosen = options(alpha=1.0, memory_size=size, memory_sides="other")
     objective = MatryoshkaObjective(chosen, 32, CPU)
     first, batch = batches(planted_data, chosen, 2)
-    objective(first, WEIGHT, LEVELS)
+    objective(first, SHARED, LEVELS)
     served = batch if size == 0 else first
     sides = [[each.queries, each.documents[each.positive]] for each in (batch, served)]
     expected = 0.0
@@ -101,7 +103,7 @@ def test_similarity_across_sides_by_hand(planted_data, size):
             compressed = cosines((asking @ WEIGHT.T)[:, :m], (stored @ WEIGHT.T)[:, :m]).gather(1, nearest)
             losses.append(similarity_loss(frozen, compressed).item())
         expected += sum(losses) / 2
-    added = objective(batch, WEIGHT, LEVELS).item() - supervised(batch, chosen)
+    added = objective(batch, SHARED, LEVELS).item() - supervised(batch, chosen)
     assert added == pytest.approx(expected, rel=1e-4)
 
 
@@ -109,18 +111,20 @@ def test_an_orthonormal_map_at_full_width_has_no_similarity_loss(planted_data):
     chosen = options(alpha=1.0, memory_size=0)
     rotation = torch.linalg.qr(torch.randn(32, 32, generator=torch.Generator().manual_seed(1)))[0]
     (batch,) = batches(planted_data, chosen, 1)
-    with_it = MatryoshkaObjective(chosen, 32, CPU)(batch, rotation, [32])
-    without = MatryoshkaObjective(options(alpha=0.0), 32, CPU)(batch, rotation, [32])
+    with_it = MatryoshkaObjective(chosen, 32, CPU)(batch, Sides.shared(rotation), [32])
+    without = MatryoshkaObjective(options(alpha=0.0), 32, CPU)(batch, Sides.shared(rotation), [32])
     assert with_it.item() == pytest.approx(without.item(), abs=1e-5)
 
 
 def test_a_student_that_equals_its_teacher_has_no_distillation_loss_and_no_gradient(planted_data):
     chosen = options(alpha=0.0, distillation=3.0)
-    (batch,) = batches(planted_data, chosen, 1, teacher=WEIGHT)
+    (batch,) = batches(planted_data, chosen, 1, teacher=SHARED)
     objective = MatryoshkaObjective(chosen, 32, CPU)
     for student, equal in ((WEIGHT, True), (WEIGHT.flip(1), False)):
         moved = student.clone().requires_grad_()
-        extra = objective(batch, moved, [12]) - objective(replace(batch, taught=None), moved, [12])
+        extra = objective(batch, Sides.shared(moved), [12]) - objective(
+            replace(batch, taught=None), Sides.shared(moved), [12]
+        )
         (gradient,) = torch.autograd.grad(extra, moved)
         assert (abs(extra.item()) < 1e-5) == equal
         assert (gradient.abs().max().item() < 1e-4) == equal
@@ -131,8 +135,8 @@ def test_a_mask_counts_like_the_dimensions_that_it_keeps(planted_data):
     (batch,) = batches(planted_data, chosen, 1)
     objective = MatryoshkaObjective(chosen, 32, CPU)
     mask = (torch.arange(12) < 4).float()
-    assert objective(batch, WEIGHT, [12, mask]).item() == pytest.approx(
-        objective(batch, WEIGHT, LEVELS).item(), rel=1e-5
+    assert objective(batch, SHARED, [12, mask]).item() == pytest.approx(
+        objective(batch, SHARED, LEVELS).item(), rel=1e-5
     )
 
 

@@ -7,29 +7,31 @@ import pytest
 import torch
 
 from smec.pull_back import PullBack, aligned, baseline_rows, better_baseline, choose
+from smec.sides import Sides
 from smec.validation import ValidationSet
 from tests.conftest import planted
 from tests.fitting import cosines, fit_run
 
-TRAINED = np.random.default_rng(0).normal(size=(8, 32)).astype(np.float32)
+MATRIX = np.random.default_rng(0).normal(size=(8, 32)).astype(np.float32)
+TRAINED = Sides.shared(MATRIX)
 CPU = torch.device("cpu")
 
 
 @pytest.fixture(scope="module")
 def learned(planted_data):
     (fitted,) = fit_run("smec", planted_data, sizes=(8,), loss="infonce", temperature=0.06, epochs=25, alpha=0.0)
-    return fitted.stage.tensors["weight8"]
+    return Sides.shared(fitted.stage.tensors["weight8"])
 
 
 @pytest.mark.parametrize("basis", ["identity", "pca"])
 def test_all_of_it_is_the_trained_map_and_none_of_it_the_baseline(planted_data, basis):
     assert PullBack(basis, 1.0).apply(TRAINED, planted_data) is TRAINED
-    assert np.array_equal(PullBack(basis, 0.0).apply(TRAINED, planted_data), planted_data.basis(basis)[:8])
+    assert np.array_equal(PullBack(basis, 0.0).apply(TRAINED, planted_data).corpus, planted_data.basis(basis)[:8])
 
 
 def test_half_of_it_lies_between(planted_data):
-    half = PullBack("pca", 0.5).apply(TRAINED, planted_data)
-    ends = [planted_data.documents @ w.T for w in (TRAINED, baseline_rows("pca", planted_data, 8))]
+    half = PullBack("pca", 0.5).apply(TRAINED, planted_data).corpus
+    ends = [planted_data.documents @ w.T for w in (MATRIX, baseline_rows("pca", planted_data, 8))]
     middle = cosines(planted_data.documents @ half.T)
     distances = [np.abs(middle - cosines(end)).mean() for end in ends]
     assert half.dtype == np.float32 and max(distances) < np.abs(cosines(ends[0]) - cosines(ends[1])).mean()
@@ -38,15 +40,17 @@ def test_half_of_it_lies_between(planted_data):
 def test_alignment_changes_no_cosine_and_finds_a_rotation(planted_data):
     documents = planted_data.documents
     baseline = baseline_rows("pca", planted_data, 8)
-    before, after = (cosines(documents @ w.T) for w in (TRAINED, aligned(TRAINED, baseline, documents)))
+    before, after = (cosines(documents @ w.T) for w in (MATRIX, aligned(TRAINED, baseline, documents).corpus))
     assert after == pytest.approx(before, abs=1e-4)
     rotation = np.linalg.qr(np.random.default_rng(1).normal(size=(8, 8)))[0].astype(np.float32)
-    assert aligned(3 * rotation @ baseline, baseline, documents) == pytest.approx(baseline, abs=1e-4)
+    assert aligned(Sides.shared(3 * rotation @ baseline), baseline, documents).corpus == pytest.approx(
+        baseline, abs=1e-4
+    )
 
 
 def test_alignment_of_a_zero_map_is_finite(planted_data):
-    zeros = np.zeros((8, 32), np.float32)
-    assert np.isfinite(aligned(zeros, baseline_rows("pca", planted_data, 8), planted_data.documents)).all()
+    zeros = Sides.shared(np.zeros((8, 32), np.float32))
+    assert np.isfinite(aligned(zeros, baseline_rows("pca", planted_data, 8), planted_data.documents).corpus).all()
 
 
 def test_the_baseline_is_principal_axes_unless_truncation_is_clearly_better(planted_data):
@@ -76,8 +80,9 @@ def test_a_map_that_learned_something_is_kept(planted_data, learned):
     validation = ValidationSet(planted_data, CPU)
     choice = choose(learned, planted_data, validation)
     assert choice.share > 0
-    mixed, frozen = choice.apply(learned, planted_data), baseline_rows(choice.basis, planted_data, 8)
-    assert validation.ndcg_of(torch.from_numpy(mixed)) > validation.ndcg_of(torch.from_numpy(frozen))
+    frozen = Sides.shared(baseline_rows(choice.basis, planted_data, 8))
+    mixed, frozen = (maps.each(torch.from_numpy) for maps in (choice.apply(learned, planted_data), frozen))
+    assert validation.ndcg_of(mixed) > validation.ndcg_of(frozen)
 
 
 def test_a_map_of_noise_is_given_up(planted_data):

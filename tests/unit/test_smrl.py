@@ -10,6 +10,7 @@ from smec.compressors import method_named
 from smec.joint import fit_linear_map
 from smec.method import FitJob
 from smec.options import SmrlOptions
+from smec.sides import Sides
 from smec.smrl import stage_epochs
 from smec.validation import ValidationSet
 from tests.fitting import QUICK, compressor_of, cosines, fit_run, options_of, stage_bytes
@@ -33,8 +34,8 @@ def test_a_chain_of_one_stage_is_plain_training_of_its_two_sizes(planted_data):
     (stage,) = chain(planted_data, sizes=(32, 16), selection="truncation", alpha=0.0)
     job = FitJob(planted_data, (32, 16), None, options_of("mrl", alpha=0.0, **PLAIN), seed=0)
     expected, record = fit_linear_map(job, EYE, (32, 16), QUICK["epochs"])
-    assert map_of(stage, 32) == pytest.approx(expected, abs=1e-3)
-    assert map_of(stage, 16) == pytest.approx(expected[:16], abs=1e-3)
+    assert map_of(stage, 32) == pytest.approx(expected.corpus, abs=1e-3)
+    assert map_of(stage, 16) == pytest.approx(expected.corpus[:16], abs=1e-3)
     assert stage.record["loss"] == pytest.approx(record["loss"], rel=1e-4)
     assert stage.record["validation_ndcg@10"] == pytest.approx(record["validation_ndcg@10"], abs=0.02)
 
@@ -157,7 +158,7 @@ def test_pulled_back_never_below_the_baseline_when_labels_are_noise(planted_data
 
     def scores(name, **own):
         fitted = compressor_of(name, fit_run(name, shuffled, sizes=sizes, **own))
-        return {size: truth.ndcg_of(torch.from_numpy(fitted.weights[size])) for size in sizes}
+        return {size: truth.ndcg_of(Sides.shared(torch.from_numpy(fitted.weights[size]))) for size in sizes}
 
     pulled, principal = scores("smec_plus", epochs=10), scores("pca")
     harmed = scores("smec_plus", epochs=10, pull_back=False)

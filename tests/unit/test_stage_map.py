@@ -8,37 +8,40 @@ import torch
 
 from smec.errors import SmecError
 from smec.options import SmrlOptions
+from smec.sides import Sides
 from smec.stage_map import build_stage_map
 
 ROWS = np.linalg.qr(np.random.default_rng(0).normal(size=(32, 32)))[0].astype(np.float32)[:16]
 
 
 def built(data, keep=8, **own):
-    return build_stage_map(SmrlOptions(**own), data, ROWS, keep, seed=0)
+    return build_stage_map(SmrlOptions(**own), data, Sides.shared(ROWS), keep, seed=0)
 
 
 @pytest.mark.parametrize("projection", ["sub", "stacked"])
 @pytest.mark.parametrize("selection", ["ads", "truncation", "random", "variance", "contribution"])
 def test_a_stage_starts_at_the_given_rows(planted_data, projection, selection):
     start = built(planted_data, projection=projection, selection=selection)
-    assert start.weight().detach().numpy() == pytest.approx(ROWS, abs=1e-6)
+    assert start.weight().are_one and start.weight().corpus.detach().numpy() == pytest.approx(ROWS, abs=1e-6)
     kept = start.kept_rows()
     assert len(kept) == 8 and torch.equal(kept, kept.sort().values)
-    assert start.layer.shape == ((16, 16) if projection == "stacked" else (16, 32))
+    assert start.layer.corpus.shape == ((16, 16) if projection == "stacked" else (16, 32))
 
 
 def test_only_the_layer_and_the_importance_learn(planted_data):
-    names = {name for name, _ in built(planted_data, projection="stacked").named_parameters()}
-    assert names == {"layer", "adaptive.importance"}
+    def learned(module):
+        return {name for name, value in module.named_parameters() if value.requires_grad}
+
+    assert learned(built(planted_data, projection="stacked")) == {"layer.queries", "adaptive.importance"}
     fixed = built(planted_data, selection="variance")
-    assert {name for name, _ in fixed.named_parameters()} == {"layer"}
+    assert learned(fixed) == {"layer.queries"}
     assert "fixed_mask" in fixed.state_dict(), "a random choice is part of a checkpoint"
 
 
 def test_the_given_rows_are_copied(planted_data):
     start = built(planted_data)
     with torch.no_grad():
-        start.layer += 1
+        start.layer.corpus += 1
     assert np.abs(ROWS).max() <= 1
 
 
@@ -55,7 +58,7 @@ def test_ads_starts_from_the_variance_of_the_outputs(planted_data):
 
 def test_dimensions_that_are_all_alike_start_alike(planted_data):
     rows = np.repeat(ROWS[:1], 4, axis=0)
-    importance = build_stage_map(SmrlOptions(), planted_data, rows, 2, seed=0).adaptive.importance
+    importance = build_stage_map(SmrlOptions(), planted_data, Sides.shared(rows), 2, seed=0).adaptive.importance
     assert importance.detach().abs().max() < 1e-3
 
 

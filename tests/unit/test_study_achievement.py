@@ -78,7 +78,7 @@ def test_what_is_left_of_the_start_is_followed_through_the_stages():
 
 def test_the_map_of_a_first_stage_has_its_rows_in_the_order_of_the_start(runs):
     for name in ("smec", "nested"):
-        assert first_map(runs[name][1][0][0], 32) == pytest.approx(np.eye(32), abs=1e-5)
+        assert first_map(runs[name][1][0][0], 32).corpus == pytest.approx(np.eye(32), abs=1e-5)
     with pytest.raises(SmecError, match="stores no map of all 64 dimensions"):
         first_map(runs["smec"][1][0][0], 64)
 

@@ -131,7 +131,7 @@ def test_formats_are_calibrated_on_training_vectors_alone(job, monkeypatch):
     monkeypatch.setattr(quantisation.ScalarQuantizer, "__init__", of_numbers)
     analyse(replace(job, settings=settings_of(methods=["pca"])))
     (experiment,) = job.experiments
-    compressor, test = job.compressor(experiment, "pca", 0), job.test_set(experiment)
+    compressor, test = job.compressors(experiment, "pca", 0).corpus, job.test_set(experiment)
     data = job.results / "data/toy"
     relevant = test.corpus.gather(np.unique(reading.judgements(data, "test").corpus_rows))
     trained = test.corpus.gather(np.unique(reading.judgements(data, "train").corpus_rows))

@@ -10,11 +10,14 @@ import torch
 from smec import paper_values
 from smec.analysis.gradients import gradients_of
 from smec.batches import BatchSampler
+from smec.errors import SmecError
 from smec.objective import MatryoshkaObjective
+from smec.options import SmrlOptions
 from smec.reporting.studies.gradients import render
+from smec.sides import Sides
 from smec.studies import parse
 from smec.studies.base import StudyExperiment
-from smec.studies.gradients import BETWEEN, COLUMNS, Case, GradientsStudy, analyse, follow, levels_of
+from smec.studies.gradients import BETWEEN, COLUMNS, Case, GradientsStudy, _Fits, analyse, follow, levels_of
 from tests.fitting import fit_run, options_of
 
 CPU = torch.device("cpu")
@@ -42,7 +45,7 @@ def test_the_first_gradient_is_that_of_the_objective(planted_data):
     options = options_of("smec", **PLAIN, batch_size=len(planted_data.queries))
     batch = next(BatchSampler(planted_data, options, 3, CPU).epoch())
     weight = torch.eye(32, requires_grad=True)
-    MatryoshkaObjective(options, 32, CPU)(batch, weight, [32, 16, 8]).backward()
+    MatryoshkaObjective(options, 32, CPU)(batch, Sides.shared(weight), [32, 16, 8]).backward()
     expected = gradients_of(weight.grad.numpy(), 32)
     (found,) = follow(planted_data, options, np.eye(32, dtype=np.float32), [32, 16, 8], epochs=1, seed=3)
     assert [found["low"], found["high"], found["variance"]] == pytest.approx(expected, rel=1e-5)
@@ -76,6 +79,15 @@ def test_averaged_losses_have_smaller_gradients_and_the_same_ratios(planted_data
 def test_levels_are_the_width_and_the_largest_sizes(sizes, count):
     levels = levels_of(StudyExperiment("docs", "minilm", sizes, 32), count)
     assert levels == {"mrl": (32, 16, 8), "smrl": (32, 16)}
+
+
+def test_a_run_with_a_map_for_each_side_is_refused(planted_data):
+    job = SimpleNamespace(
+        options=lambda run: SmrlOptions(maps="per_side"), training_data=lambda experiment: planted_data
+    )
+    fits = _Fits(job, StudyExperiment("docs", "minilm", (32, 16), 32))
+    with pytest.raises(SmecError, match=r"'rank' follows the gradients of one map, and smec,maps=per_side has one for"):
+        list(fits.rows(Case(label="rank", run="smec,maps=per_side"), 1, (0,)))
 
 
 def test_the_frame(planted_data):

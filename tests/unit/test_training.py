@@ -11,8 +11,9 @@ from smec.history import History
 from smec.memory import SelectiveMemory
 from smec.objective import MatryoshkaObjective
 from smec.options import SimilarityOptions
+from smec.sides import Sides
 from smec.training import Plan, Trainer
-from smec.validation import ValidationSet
+from smec.validation import ValidationSet, linear
 
 CPU = torch.device("cpu")
 
@@ -27,10 +28,10 @@ def trainer(data, epochs=6, averaging=0.0, keep="best", loss=None, final=0.1):
     validation = ValidationSet(data, CPU)
     return Trainer(
         module,
-        loss or (lambda batch, done: objective(batch, module.weight, [8])),
+        loss or (lambda batch, done: objective(batch, Sides.shared(module.weight), [8])),
         BatchSampler(data, options, 0, CPU),
         Plan(epochs, 1e-2, final_learning_rate=final, averaging=averaging, keep=keep),
-        lambda: dict(zip((8, 4), validation.ndcg(lambda x: x @ module.weight.T, (8, 4)), strict=True)),
+        lambda: dict(zip((8, 4), validation.ndcg(linear(Sides.shared(module.weight)), (8, 4)), strict=True)),
     )
 
 

@@ -9,6 +9,7 @@ import torch
 from smec.judgements import Judgements
 from smec.metrics import per_query
 from smec.search import exact_topk
+from smec.sides import Sides
 from smec.training_data import TrainingData
 from smec.validation import ValidationSet
 from tests.conftest import unit
@@ -24,7 +25,7 @@ def test_equals_the_library_with_grades_and_many_relevant_documents(documents):
     judgements = Judgements.from_triples(pairs[:, 0], pairs[:, 1], rng.integers(1, 4, len(pairs)))
     none = np.zeros((12, 0), np.int64)
     data = TrainingData(queries, corpus, judgements, none, queries, judgements, none)
-    ours = ValidationSet(data, torch.device("cpu")).per_query(lambda x: x, (8, 4))
+    ours = ValidationSet(data, torch.device("cpu")).per_query(Sides.shared(lambda x: x), (8, 4))
     for scores, size in zip(ours, (8, 4), strict=True):
         cut_queries, cut_corpus = unit(queries[:, :size]), unit(corpus[:, :size])
         _, found = exact_topk(cut_queries, cut_corpus, 100)
@@ -37,10 +38,12 @@ def test_an_excluded_document_is_not_found():
     judgements = Judgements.from_triples(np.arange(3), np.arange(3, 6), np.ones(3))
     none = np.zeros((3, 0), np.int64)
     data = TrainingData(queries, corpus, judgements, none, queries, judgements, none)
-    second = ValidationSet(data, torch.device("cpu")).per_query(lambda x: x)[0]
+    second = ValidationSet(data, torch.device("cpu")).per_query(Sides.shared(lambda x: x))[0]
     assert second == pytest.approx(1 / np.log2(3)), "each query finds itself first"
     own = np.array([0, 1, -1])
     apart = replace(data, excluded=own, validation_excluded=own)
-    assert ValidationSet(apart, torch.device("cpu")).per_query(lambda x: x)[0] == pytest.approx([1, 1, 1 / np.log2(3)])
+    assert ValidationSet(apart, torch.device("cpu")).per_query(Sides.shared(lambda x: x))[0] == pytest.approx(
+        [1, 1, 1 / np.log2(3)]
+    )
     assert apart.merged().excluded.tolist() == [0, 1, -1] * 2
     assert apart.labelled_sample(4).validation_excluded.tolist() == [0, 1, -1, 0]
