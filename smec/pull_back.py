@@ -3,15 +3,19 @@
 With few or noisy labels a trained map can end below the frozen baseline that it started from. The map is therefore
 compared with the better of two frozen baselines of its size, principal axes and truncation, on queries that it was not
 trained on, and mixed with it. Where no mixture is significantly better than the baseline, the baseline itself is kept.
+
+A map that started from learned whitening can also end below that start, which is closed form and takes less from the
+labels. It is then mixed with the start in the same way.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from smec.basis import BasisName
+from smec.basis import BasisName, StartName
 from smec.row_blocks import row_blocks
 from smec.sides import Sides
 from smec.training_data import TrainingData
@@ -31,17 +35,28 @@ LABELLED_QUERIES = 2000
 
 @dataclass(frozen=True)
 class PullBack:
-    """How much of a trained map is kept: `share` of it, the rest of the baseline `basis`."""
+    """How much of a trained map is kept: `share` of it, the rest of the untrained map `basis`."""
 
-    basis: BasisName
+    basis: StartName
     share: float
 
-    def apply(self, trained: Maps, data: TrainingData) -> Maps:
-        """Return the mixtures, float32 (d, M) each, of trained maps, float32 (d, M), and the baseline of their size."""
+    def apply(self, trained: Maps, data: TrainingData, whitened: NDArray[np.float32] | None = None) -> Maps:
+        """Return the mixtures, float32 (d, M) each, of trained maps and the untrained map of their size.
+
+        Args:
+            trained: float32 (d, M) each.
+            data: training data, for the baselines.
+            whitened: float32 (d or more, M), of learned whitening, if that is the basis.
+        """
         if self.share == 1.0:
             return trained
-        baseline = baseline_rows(self.basis, data, len(trained.corpus))
-        return _mixed(self.share, aligned(trained, baseline, data.documents), baseline)
+        size = len(trained.corpus)
+        if self.basis == "learned_whitening":
+            assert whitened is not None
+            untrained = whitened[:size]
+        else:
+            untrained = baseline_rows(self.basis, data, size)
+        return _mixed(self.share, aligned(trained, untrained, data.documents), untrained)
 
 
 def aligned(trained: Maps, baseline: NDArray[np.float32], documents: NDArray[np.float32]) -> Maps:
@@ -98,7 +113,9 @@ def baseline_rows(basis: BasisName, data: TrainingData, size: int) -> NDArray[np
     return data.basis(basis)[:size]
 
 
-def choose(trained: Maps, data: TrainingData, validation: ValidationSet) -> PullBack:
+def choose(
+    trained: Maps, data: TrainingData, validation: ValidationSet, whitened: NDArray[np.float32] | None = None
+) -> PullBack:
     """Choose the mixture that the validation queries like best, or the baseline if none beats it significantly.
 
     Significance: one-sided paired t-test over the validation queries, p < 0.05.
@@ -107,20 +124,26 @@ def choose(trained: Maps, data: TrainingData, validation: ValidationSet) -> Pull
         trained: float32 (d, M) each.
         data: training data, for the baselines.
         validation: queries that `trained` has not seen.
+        whitened: float32 (d or more, M), of learned whitening, to be mixed with too; None: only baselines are.
     """
     size = len(trained.corpus)
     basis = better_baseline(data, size)
-    reference = _scores(validation, Sides.shared(baseline_rows(basis, data, size)))
-    scores = {share: _scores(validation, rows) for share, rows in _mixtures(trained, basis, data).items()}
-    best = max(SHARES, key=lambda share: scores[share].mean())
-    return PullBack(basis, best if _significantly_above(scores[best], reference) else 0.0)
+    baseline = baseline_rows(basis, data, size)
+    reference = _scores(validation, Sides.shared(baseline))
+    mixtures = _mixtures(trained, basis, baseline, SHARES, data)
+    if whitened is not None:
+        mixtures |= _mixtures(trained, "learned_whitening", whitened[:size], (*SHARES[1:], 0.0), data)
+    scores = {choice: _scores(validation, maps) for choice, maps in mixtures.items()}
+    best = max(scores, key=lambda choice: scores[choice].mean())
+    return best if _significantly_above(scores[best], reference) else PullBack(basis, 0.0)
 
 
-def _mixtures(trained: Maps, basis: BasisName, data: TrainingData) -> dict[float, Maps]:
-    """What `PullBack.apply` returns for each of `SHARES`; the alignment, which costs most, is made once."""
-    baseline = baseline_rows(basis, data, len(trained.corpus))
-    moved = aligned(trained, baseline, data.documents)
-    return {share: trained if share == 1.0 else _mixed(share, moved, baseline) for share in SHARES}
+def _mixtures(
+    trained: Maps, basis: StartName, untrained: NDArray[np.float32], shares: Sequence[float], data: TrainingData
+) -> dict[PullBack, Maps]:
+    """What `PullBack.apply` returns for each of `shares`; the alignment, which costs most, is made once."""
+    moved = aligned(trained, untrained, data.documents)
+    return {PullBack(basis, share): trained if share == 1.0 else _mixed(share, moved, untrained) for share in shares}
 
 
 def _mixed(share: float, moved: Maps, baseline: NDArray[np.float32]) -> Maps:

@@ -60,15 +60,19 @@ def fit_stage(method: str, job: FitJob) -> Fitted:
     epochs, epochs_again = _epochs(job)
     trained = _train(job, start, epochs, keep=options.keep)
     record = trained.record()
-    choices = _choices(job, trained) if options.pull_back else {}
+    whitened = _whitened(job, start)
+    choices = _choices(job, trained, whitened) if options.pull_back else {}
     if epochs_again:
         trained = _train(_refit_job(job), start, epochs_again, keep="last")
         record["refit"] = {key: value for key, value in trained.record().items() if not key.startswith("validation")}
     served = _served(job, trained)
     for size, choice in choices.items():
-        served[size] = choice.apply(served[size], job.data)
+        served[size] = choice.apply(served[size], job.data, whitened)
     record["pull_back"] = {str(size): choice.__dict__ for size, choice in choices.items()}
-    return Fitted(_frozen(method, job, start, trained, served), record)
+    stage = _frozen(method, job, start, trained, served)
+    if whitened is not None:
+        stage = replace(stage, tensors={**stage.tensors, "whitened": whitened[: job.size]})
+    return Fitted(stage, record)
 
 
 def stage_epochs(options: SmrlOptions, first: bool, stages: int, longer: float = 1.0) -> tuple[int, int]:
@@ -189,9 +193,17 @@ def _served(job: FitJob, trained: _Trained) -> dict[int, Maps]:
     return served
 
 
-def _choices(job: FitJob, trained: _Trained) -> dict[int, pull_back.PullBack]:
+def _whitened(job: FitJob, start: Maps) -> NDArray[np.float32] | None:
+    """The map of learned whitening where a trained one is to be mixed with it, handed on in each stage file."""
+    if not job.options.pull_back or job.options.basis != "learned_whitening":
+        return None
+    return start.corpus if job.previous is None else job.previous.tensors["whitened"]
+
+
+def _choices(job: FitJob, trained: _Trained, whitened: NDArray[np.float32] | None) -> dict[int, pull_back.PullBack]:
     validation = ValidationSet(job.data, training_device())
-    return {size: pull_back.choose(w, job.data, validation) for size, w in _served(job, trained).items()}
+    served = _served(job, trained)
+    return {size: pull_back.choose(maps, job.data, validation, whitened) for size, maps in served.items()}
 
 
 def _frozen(

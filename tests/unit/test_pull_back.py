@@ -85,6 +85,24 @@ def test_a_map_that_learned_something_is_kept(planted_data, learned):
     assert validation.ndcg_of(mixed) > validation.ndcg_of(frozen)
 
 
+def test_what_training_lost_is_taken_back_from_learned_whitening(planted_data):
+    whitened = planted_data.basis("learned_whitening")
+    choice = choose(TRAINED, planted_data, ValidationSet(planted_data, CPU), whitened)
+    assert choice.basis == "learned_whitening" and choice.share <= 0.25
+    none_of_it = PullBack("learned_whitening", 0.0).apply(TRAINED, planted_data, whitened)
+    assert np.array_equal(none_of_it.corpus, whitened[:8])
+
+
+def test_a_chain_hands_learned_whitening_on():
+    data = planted()
+    first, second, *_ = fit_run("smec_plus", data, sizes=(32, 16, 8))
+    whitened = data.basis("learned_whitening")
+    assert np.array_equal(first.stage.tensors["whitened"], whitened[:16])
+    assert np.array_equal(second.stage.tensors["whitened"], whitened[:8])
+    (plain, *_) = fit_run("smec_plus", data, sizes=(32, 16), basis="pca")
+    assert "whitened" not in plain.stage.tensors
+
+
 def test_a_map_of_noise_is_given_up(planted_data):
     choice = choose(TRAINED, planted_data, ValidationSet(planted_data, CPU))
     assert choice.share == 0.0
