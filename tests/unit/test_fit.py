@@ -143,6 +143,33 @@ def test_command_line_prints_where_the_stages_are(files, tmp_path):
     assert outcome.stdout.split() == [str(tmp_path / "all/compressor.safetensors")]
 
 
+def test_command_line_fits_a_map_for_each_side_and_compresses_by_either(files, tmp_path):
+    """The documents have the dimensions of the queries in reverse, which the map of either side alone cannot undo."""
+    np.save(tmp_path / "turned.npy", np.load(files["corpus"])[:, ::-1])
+    paths = [
+        "--corpus",
+        str(tmp_path / "turned.npy"),
+        "--queries",
+        str(files["queries"]),
+        "--qrels",
+        str(files["qrels"]),
+    ]
+    learned = ["maps=per_side", "basis=identity", "path=null", "learning_rate=0.01", "epochs=60", "batch_size=16"]
+    chosen = [part for option in learned for part in ("--set", option)]
+    outcome = CliRunner().invoke(app, ["fit", *paths, "--size", "8", *chosen, "--output", str(tmp_path / "fit")])
+    assert outcome.exit_code == 0, outcome.output
+    small = {}
+    for side, source in (("query", files["queries"]), ("corpus", tmp_path / "turned.npy")):
+        place = ["--input", str(source), "--output", str(tmp_path / f"{side}-8.npy")]
+        told = CliRunner().invoke(
+            app, ["compress", "--compressor", str(tmp_path / "fit"), "--size", "8", *place, "--side", side]
+        )
+        assert told.exit_code == 0, told.output
+        small[side] = np.load(tmp_path / f"{side}-8.npy")
+    best = (small["query"] @ small["corpus"].T).argmax(axis=1)
+    assert (best == np.arange(80)).mean() > 0.8
+
+
 def test_the_same_command_works_once_the_fault_is_repaired(files, tmp_path):
     vectors = np.load(files["corpus"])
     broken = vectors.copy()

@@ -146,6 +146,8 @@ def test_mining_scoring_and_training_by_hand(configured):
     products = steps * 6 * (100 * 5 + 10) * 384 * 96
     axes = 2 * 1_000 * 384 * 384
     assert trained.core_hours == pytest.approx((products + axes) / core / HOUR + steps * STEP_SECONDS / HOUR)
+    per_side = estimate.cost(job("train", spec=spec | {"options": options | {"maps": "per_side"}}, **place))
+    assert per_side.result_bytes == 2 * (trained.result_bytes - SMALL_FILES) + SMALL_FILES
     joint = estimate.cost(job("train", spec=spec | {"size": None}, **place))
     assert joint.core_hours > 2 * trained.core_hours, "the whole map, for as many epochs as two stages have"
 

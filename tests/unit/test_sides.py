@@ -87,6 +87,7 @@ def test_maps_of_their_own_start_equal_and_move_apart():
     assert len(list(maps.parameters())) == 2
     one = SideMaps(starting_at(rows, "shared").each(torch.from_numpy))
     assert len(list(one.parameters())) == 1 and one().are_one
+    assert one.to(torch.float64)().are_one, "nor does a move to another device or format part them"
 
 
 def test_each_vector_passes_through_the_map_of_its_side_by_hand():
