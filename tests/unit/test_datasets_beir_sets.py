@@ -299,6 +299,7 @@ def test_scores_equal_those_of_beir(scifact, self_retrieval):
 
     from smec.evaluation import evaluate
     from smec.linear import LinearCompressor
+    from smec.sides import Sides
 
     width = 256
     hashing = HashingVectorizer(analyzer="char_wb", ngram_range=(4, 4), n_features=width, dtype=np.float32)
@@ -312,7 +313,8 @@ def test_scores_equal_those_of_beir(scifact, self_retrieval):
         query_ids = corpus_ids[: len(queries)]
         queries = unit(queries + 0.7 * corpus[: len(queries)])
     whole = LinearCompressor({width: np.eye(width, dtype=np.float32)}, {width: np.zeros(width, np.float32)})
-    table = evaluate(whole, queries.view(Rows), corpus.view(Rows), judged, query_ids, [width], excluded).to_pandas()
+    found = evaluate(Sides.shared(whole), queries.view(Rows), corpus.view(Rows), judged, query_ids, [width], excluded)
+    table = found.to_pandas()
     ours = table.groupby("metric")["value"].mean().round(5)
 
     scores = queries[judged.query_rows] @ corpus.T

@@ -8,6 +8,7 @@ from smec.datasets import reading
 from smec.evaluation import evaluate
 from smec.jobs import embed, fetch
 from smec.linear import LinearCompressor
+from smec.sides import Sides
 from smec.store import EmbeddingStore
 from smec.store_writer import StoreWriter
 
@@ -41,11 +42,9 @@ def ndcg(data, stores, dtype):
     eye = np.eye(SIZES[0], dtype=np.float32)
     cut = LinearCompressor({n: eye[:n] for n in SIZES}, {n: np.zeros(n, np.float32) for n in SIZES})
     ids, vectors = reading.ids(data, "queries"), {role: kinds[dtype] for role, kinds in stores.items()}
-    tables = [
-        evaluate(cut, vectors["queries"], vectors["corpus"], reading.judgements(data, split), ids, SIZES).to_pandas()
-        for split in ("train", "validation", "test")
-    ]
-    scores = pd.concat(tables)
+    judged = [reading.judgements(data, split) for split in ("train", "validation", "test")]
+    tables = [evaluate(Sides.shared(cut), vectors["queries"], vectors["corpus"], one, ids, SIZES) for one in judged]
+    scores = pd.concat([table.to_pandas() for table in tables])
     return scores[scores["metric"] == "ndcg@10"].groupby("dim")["value"].agg(["mean", "count"])
 
 
