@@ -44,7 +44,7 @@ def test_a_metric_reruns_evaluations(smoke):
 
 
 def test_a_loss_reruns_the_stages_that_learn_by_it_and_their_evaluations(smoke):
-    with edited(smoke / "smec/losses.py", "functional.softplus(margin)", "functional.relu(margin)"):
+    with edited(smoke / "smec/losses.py", "functional.softplus(behind", "functional.relu(behind"):
         jobs = planned(smoke)
     assert rules(jobs) == {"train", "evaluate"} | REPORT
     assert methods(jobs, "train") == WITH_A_LOSS
