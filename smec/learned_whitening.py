@@ -1,6 +1,6 @@
 """Learned whitening: axes along which a query and its relevant documents differ most count least.
 
-Mikolajczyk and Matas (ICCV 2007), as used for retrieval by Radenovic et al. (arXiv 1711.02512, section 3.3), in closed
+Mikolajczyk and Matas (ICCV 2007), as used for retrieval by Radenovic et al. (arXiv 1711.02512), in closed
 form: the second moment of the differences of relevant pairs is whitened, and the documents are then rotated to their
 principal axes. It is a linear discriminant whose classes are the relevant pairs.
 """
