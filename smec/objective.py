@@ -95,14 +95,20 @@ class MatryoshkaObjective:
     def _neighbours(self, frozen: Tensor, sides: Tensor) -> Neighbours:
         apart = sides if self.options.memory_sides == "other" else None
         if self.memory is None:
-            return Neighbours(frozen, *_within(frozen, self.options.neighbours, apart), sides)
+            return Neighbours(frozen, *nearest_within(frozen, self.options.neighbours, apart), sides)
         found = self.memory.nearest(frozen, self.options.neighbours, apart)
         self.memory.enqueue(frozen, sides)
         return found
 
 
-def _within(frozen: Tensor, neighbours: int, sides: Tensor | None) -> tuple[Tensor, Tensor]:
-    """Neighbours of each row among the other rows: places and cosines, as in `Neighbours`."""
+def nearest_within(frozen: Tensor, neighbours: int, sides: Tensor | None = None) -> tuple[Tensor, Tensor]:
+    """Return the neighbours of each row of a batch (B, M) among its other rows: places and cosines, each (B, K).
+
+    Args:
+        frozen: float (B, M), unit length.
+        neighbours: K, cut to the number of rows that each may have.
+        sides: int8 (B,), the side of each row, which then only has neighbours of the other side; None: any.
+    """
     scores = (frozen @ frozen.T).fill_diagonal_(-torch.inf)
     if sides is not None:
         neighbours = hide_own_side(scores, sides, sides, neighbours)

@@ -10,7 +10,7 @@ from smec.batches import Batch
 from smec.compressors.finetune import Options
 from smec.cosines import level_cosines
 from smec.losses import similarity_loss
-from smec.objective import supervised_loss
+from smec.objective import nearest_within, supervised_loss
 
 
 class PrefixLoss(nn.Module):
@@ -69,7 +69,6 @@ class PrefixLoss(nn.Module):
     def _similarity(self, batch: Batch, queries: Tensor, documents: Tensor, levels: Sequence[int]) -> Tensor:
         frozen = torch.cat([batch.queries, batch.documents[batch.positive]])
         outputs = torch.cat([queries, documents[batch.positive]])
-        near = (frozen @ frozen.T).fill_diagonal_(-torch.inf)
-        cosine, place = near.topk(min(self.options.neighbours, len(frozen) - 1), dim=1)
+        place, cosine = nearest_within(frozen, self.options.neighbours)
         compressed = level_cosines(outputs, outputs, levels, place)
         return similarity_loss(cosine, compressed).sum()

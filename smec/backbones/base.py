@@ -1,5 +1,6 @@
 """What a backbone is: something that turns rows of a prepared dataset into unit vectors."""
 
+from abc import abstractmethod
 from pathlib import Path
 from typing import Any, ClassVar, Protocol
 
@@ -25,12 +26,12 @@ class BackboneSettings(Settings):
 
     dim: int = Field(ge=1, description="Length of a vector; known before the backbone is loaded, checked when it is.")
 
+    @abstractmethod
     def declared(self, role: str) -> dict[str, Any]:
         """Return the part of a store's key that these settings alone decide, for `role` (corpus or queries).
 
         It is known without loading a model, so that a later step can check a store of another machine.
         """
-        raise NotImplementedError
 
     def check(self) -> None:
         """Look whether what the backbone needs is on this machine and fits, without loading it.

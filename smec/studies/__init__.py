@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 SETTINGS: dict[str, type[StudySettings]] = settings_by_kind(
     sys.modules[__name__],
-    StudySettings,  # type: ignore[type-abstract]  # nothing is made of it here
+    StudySettings,
 )
 
 
