@@ -2,6 +2,7 @@
 
 import errno
 import logging
+import os
 import signal
 import sys
 from typing import NoReturn
@@ -47,5 +48,21 @@ def _stop_interrupted() -> NoReturn:
     sys.exit(INTERRUPTED)
 
 
+def _leave() -> NoReturn:
+    """End the process without taking its objects apart, which takes a job that has loaded torch a third of a second.
+
+    Files are closed by then, and what they hold is under its final name.
+    """
+    logging.shutdown()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(0)
+
+
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except SystemExit as stop:
+        if stop.code not in (None, 0):
+            raise
+    _leave()

@@ -146,21 +146,6 @@ def distillation_loss(teacher: Tensor, student: Tensor, temperature: float) -> T
     return (target.exp() * behind).sum(-1).mean(-1)
 
 
-def without_ignored(scores: Tensor, relevance: Tensor) -> tuple[Tensor, Tensor]:
-    """Leave out documents that a query ignores, as far as both stay tables.
-
-    Args:
-        scores: float (..., B, U), cosines.
-        relevance: float (B, U), grades, below 0 where a pair is to be ignored.
-
-    Returns:
-        Both, cut to the K documents that the query with the most of them does not ignore: (..., B, K) and (B, K).
-    """
-    counted = relevance >= 0
-    place = counted.to(torch.uint8).argsort(dim=1, descending=True, stable=True)[:, : int(counted.sum(1).max())]
-    return scores.gather(-1, place.expand(*scores.shape[:-2], -1, -1)), relevance.gather(1, place)
-
-
 def nt_xent(views: Tensor, temperature: float) -> Tensor:
     """Contrastive loss between views of the same items (NT-Xent, Chen et al. 2020, arXiv 2002.05709).
 

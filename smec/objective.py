@@ -7,7 +7,8 @@ from torch import Tensor
 
 from smec.batches import Batch
 from smec.cosines import Level, level_cosines
-from smec.losses import SUPERVISED_LOSSES, distillation_loss, similarity_loss, without_ignored
+from smec.counted_pairs import counted_cosines, without_ignored
+from smec.losses import SUPERVISED_LOSSES, distillation_loss, similarity_loss
 from smec.memory import Neighbours, SelectiveMemory, hide_own_side
 from smec.options import SimilarityOptions, SupervisedOptions
 from smec.side_maps import outputs_of
@@ -21,15 +22,13 @@ def supervised_loss(
 
     None is the one level of all d dimensions.
     """
-    return score_loss(level_cosines(queries, documents, levels or [queries.shape[1]]), batch.relevance, options).sum()
+    scores, relevance = counted_cosines(queries, documents, batch.relevance, levels or [queries.shape[1]])
+    return _of_scores(scores, relevance, options)
 
 
-def score_loss(scores: Tensor, relevance: Tensor, options: SupervisedOptions) -> Tensor:
-    """Return the supervised loss, float (L,), of cosines (L, B, U) of pairs with grades (B, U)."""
-    if 2 * int((relevance >= 0).sum(1).max()) < relevance.shape[1]:
-        scores, relevance = without_ignored(scores, relevance)
+def _of_scores(scores: Tensor, relevance: Tensor, options: SupervisedOptions) -> Tensor:
     scale = options.margin if options.loss == "hinge" else options.temperature
-    return SUPERVISED_LOSSES[options.loss](scores, relevance, scale)
+    return SUPERVISED_LOSSES[options.loss](scores, relevance, scale).sum()
 
 
 class MatryoshkaObjective:
@@ -61,10 +60,12 @@ class MatryoshkaObjective:
             levels: for each size a float (d,) factor per output dimension, or the number of leading dimensions.
         """
         queries, documents = batch.queries @ weight.queries.T, batch.documents @ weight.corpus.T
-        scores = level_cosines(queries, documents, levels)
-        total = score_loss(scores, batch.relevance, self.options).sum()
-        if batch.taught is not None:
+        if batch.taught is None:
+            total = supervised_loss(queries, documents, batch, self.options, levels)
+        else:
+            scores = level_cosines(queries, documents, levels)
             divergence = distillation_loss(batch.taught, scores, self.options.distillation_temperature)
+            total = _of_scores(*without_ignored(scores, batch.relevance), self.options)
             total = total + self.options.distillation * divergence.sum()
         if self.options.alpha == 0:
             return total

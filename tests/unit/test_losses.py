@@ -14,7 +14,6 @@ from smec.losses import (
     nt_xent,
     rank_loss,
     similarity_loss,
-    without_ignored,
 )
 
 SCORES = torch.tensor([[0.9, 0.1, 0.4], [0.2, 0.8, 0.5]])
@@ -130,23 +129,6 @@ def test_ignored_pairs_do_not_count(name):
     extra = torch.cat([SCORES, torch.tensor([[5.0], [-3.0]])], dim=1)
     ignored = torch.cat([RELEVANCE, torch.full((2, 1), -1.0)], dim=1)
     assert loss(extra, ignored, 0.3).item() == pytest.approx(loss(SCORES, RELEVANCE, 0.3).item(), rel=1e-6)
-
-
-@pytest.mark.parametrize("name", SUPERVISED_LOSSES)
-def test_leaving_out_what_is_ignored_changes_no_loss_and_no_gradient(name):
-    relevance = torch.randint(-1, 3, (6, 40), generator=torch.Generator().manual_seed(0)).float()
-    relevance[0] = -1.0
-    relevance[1:, :25] = -1.0
-    results = []
-    for change in (lambda *tables: tables, without_ignored):
-        scores = torch.randn(2, 6, 40, generator=torch.Generator().manual_seed(1), requires_grad=True)
-        changed, grades = change(scores, relevance)
-        loss = SUPERVISED_LOSSES[name](changed, grades, 0.5)
-        loss.sum().backward()
-        results.append((changed.shape, loss.detach(), scores.grad))
-    assert results[0][0] == (2, 6, 40) and results[1][0][-1] <= 15
-    assert torch.allclose(results[0][1], results[1][1]) and torch.allclose(results[0][2], results[1][2], atol=1e-7)
-    assert (results[0][1] > 0).all()
 
 
 @pytest.mark.parametrize("name", SUPERVISED_LOSSES)
