@@ -184,6 +184,10 @@ class StoreWriter:
 
 def refuse_unusable_rows(vectors: NDArray[Any], ids: Sequence[str], where: str) -> None:
     """Raise `SmecError` for the first of the rows (n, dim) that is all zeros or has a NaN or infinite value."""
+    if vectors.dtype == np.float32:
+        squares = np.einsum("ij,ij->i", vectors, vectors)
+        if ((squares > 0) & (squares < np.inf)).all():  # one pass; squares may overflow, and then all are looked at
+            return
     finite = np.isfinite(vectors).all(axis=1)
     usable = finite & vectors.any(axis=1)
     if not usable.all():

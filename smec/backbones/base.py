@@ -102,11 +102,18 @@ def check_dim(found: int, settings: BackboneSettings, what: str) -> None:
 
 def unit_rows(vectors: NDArray[Any]) -> NDArray[np.float32]:
     """Return float32 (n, dim): each row of `vectors` divided by its length; rows of zeros stay zeros."""
-    vectors = _within_range(vectors)
-    lengths = np.sqrt(np.einsum("ij,ij->i", vectors, vectors, dtype=np.float64))
-    units = vectors.astype(np.float32)
-    units /= np.where(lengths > 0, lengths, 1).astype(np.float32)[:, None]
+    lengths = _lengths(vectors)
+    if not ((lengths > 1 / LARGE) & (lengths < LARGE)).all():
+        vectors = _within_range(vectors)
+        lengths = _lengths(vectors)
+    divisors = np.where(lengths > 0, lengths, 1).astype(np.float32)
+    units: NDArray[np.float32] = np.divide(vectors, divisors[:, None], dtype=np.float32)
     return units
+
+
+def _lengths(vectors: NDArray[Any]) -> NDArray[np.float64]:
+    lengths: NDArray[np.float64] = np.sqrt(np.einsum("ij,ij->i", vectors, vectors, dtype=np.float64))
+    return lengths
 
 
 def _within_range(vectors: NDArray[Any]) -> NDArray[Any]:
