@@ -68,5 +68,7 @@ def fit_adapter(job: FitJob, rows: NDArray[np.float32], epochs: int) -> tuple[ND
     def validate() -> dict[int, float]:
         return dict(zip(sizes, validation.ndcg(linear(Sides.shared(adapter.weight)), sizes), strict=True))
 
-    history = Trainer(adapter, loss, sampler, plan_of(options, epochs), validate).run(job.checkpoint)
+    history = Trainer(adapter, loss, sampler, plan_of(options, epochs, len(job.data.queries)), validate).run(
+        job.checkpoint
+    )
     return adapter.weight.detach().cpu().numpy(), history

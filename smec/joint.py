@@ -1,5 +1,6 @@
 """Training of linear maps with the losses of several sizes at once, each size being the first rows of a map."""
 
+import math
 from dataclasses import replace
 from typing import Any
 
@@ -41,13 +42,20 @@ class _LinearMap(nn.Module):
         return weight.each(lambda rows: rows[order])
 
 
-def plan_of(options: SupervisedOptions, epochs: int) -> Plan:
-    """Return the plan that the options describe, for `epochs` epochs."""
+def path_of(options: SupervisedOptions, queries: int) -> float | None:
+    """Return how far a map may move that learns from so many queries; None: as far as its rate takes it."""
+    if options.path is None or options.path_queries is None:
+        return options.path
+    return options.path * min(1.0, math.sqrt(queries / options.path_queries))
+
+
+def plan_of(options: SupervisedOptions, epochs: int, queries: int) -> Plan:
+    """Return the plan that the options describe, for `epochs` epochs over so many training queries."""
     return Plan(
         epochs=epochs,
         learning_rate=options.learning_rate,
         final_learning_rate=options.final_learning_rate,
-        path=options.path,
+        path=path_of(options, queries),
         averaging=options.averaging,
         keep=options.keep,
     )
@@ -88,7 +96,8 @@ def fit_linear_map(
     def validate() -> dict[int, float]:
         return dict(zip(sizes, validation.ndcg(linear(module.ordered()), sizes), strict=True))
 
-    plan = replace(plan_of(options, epochs), learning_rates={IMPORTANCE: options.importance_learning_rate})
+    plan = plan_of(options, epochs, len(job.data.queries))
+    plan = replace(plan, learning_rates={IMPORTANCE: options.importance_learning_rate})
     trace = SelectionTrace(adaptive, options)
     history = Trainer(module, loss, sampler, plan, validate, trace.observe).run(job.checkpoint)
     warnings = history.warnings() + commitment_warnings(history.kept_notes)

@@ -56,8 +56,13 @@ def _judge(data: "TrainingData") -> Callable[[NDArray[np.float32]], float]:
     from smec.validation import ValidationSet, linear
 
     validation = ValidationSet(data, torch.device("cpu"))
-    sizes = tuple(sorted({max(1, data.width // divisor) for divisor in CHOSEN_AT}, reverse=True))
+    sizes = judged_sizes(data.width)
     return lambda rows: float(np.mean(validation.ndcg(linear(Sides.shared(torch.from_numpy(rows))), sizes)))
+
+
+def judged_sizes(width: int) -> tuple[int, ...]:
+    """Return the sizes, largest first, whose validation scores choose for vectors of `width` dimensions."""
+    return tuple(sorted({max(1, width // divisor) for divisor in CHOSEN_AT}, reverse=True))
 
 
 def pair_differences(

@@ -99,7 +99,7 @@ def fit_adapter(job: FitJob) -> tuple[dict[str, NDArray[np.float32]], dict[str, 
         ("supervised", labelled, supervised, epochs - first),
     ]
     histories = {
-        name: Trainer(adapter, loss, sampler, plan_of(options, length), validate).run()
+        name: Trainer(adapter, loss, sampler, plan_of(options, length, len(job.data.queries)), validate).run()
         for name, sampler, loss, length in phases
         if length
     }

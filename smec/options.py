@@ -44,6 +44,12 @@ class SupervisedOptions(Budget):
         description="If given, the learning rate is at most this divided by the number of steps, so that a map moves "
         "no further on a large training set than on a small one.",
     )
+    path_queries: int | None = Field(
+        None,
+        gt=0,
+        description="If given, `path` is for this many training queries or more; with fewer it falls with the square "
+        "root of their number, as what they tell surely does.",
+    )
     contrast: Literal["own", "batch"] = Field(
         "own",
         description="What a relevant document is set against: its query's `own` mined negatives, or the whole `batch`.",

@@ -16,8 +16,10 @@ import torch
 from numpy.typing import NDArray
 
 from smec.basis import BasisName, StartName
+from smec.label_evidence import labels_tell
 from smec.row_blocks import row_blocks
 from smec.sides import Sides
+from smec.statistics import significantly_above
 from smec.training_data import TrainingData
 from smec.validation import ValidationSet, linear
 
@@ -28,7 +30,12 @@ BASELINES: tuple[BasisName, ...] = ("identity", "pca")
 SHARES = (1.0, 0.75, 0.5, 0.25)
 """Shares of the trained map that are tried; 0, the baseline, is what remains."""
 
-SIGNIFICANCE = 0.05
+PREFERENCE = 0.16
+"""p at which a mixture is preferred to the trained map: one standard error, where queries are many."""
+
+FEW_QUERIES = 200
+"""Validation queries below which all labels are asked whether they tell anything."""
+
 LABELLED_QUERIES = 2000
 """Training queries that are used, at most, to choose between two baselines that no label has touched."""
 
@@ -98,14 +105,13 @@ def better_baseline(data: TrainingData, size: int) -> BasisName:
     """Return the frozen baseline that serves a size better: principal axes, unless truncation is clearly better.
 
     No label has touched either, so the training queries count as well as the validation queries. Truncation has to be
-    ahead by more than one standard error.
+    significantly ahead.
     """
     if size >= data.width:
         return "identity"
     judged = ValidationSet(data.labelled_sample(LABELLED_QUERIES), torch.device("cpu"))
     identity, pca = (_scores(judged, Sides.shared(baseline_rows(name, data, size))) for name in BASELINES)
-    ahead = identity - pca
-    return "identity" if ahead.mean() > _standard_error(ahead) else "pca"
+    return "identity" if significantly_above(identity, pca) else "pca"
 
 
 def baseline_rows(basis: BasisName, data: TrainingData, size: int) -> NDArray[np.float32]:
@@ -116,9 +122,12 @@ def baseline_rows(basis: BasisName, data: TrainingData, size: int) -> NDArray[np
 def choose(
     trained: Maps, data: TrainingData, validation: ValidationSet, whitened: NDArray[np.float32] | None = None
 ) -> PullBack:
-    """Choose the mixture that the validation queries like best, or the baseline if none beats it significantly.
+    """Choose between the trained map, mixtures of it, and the baseline.
 
-    Significance: one-sided paired t-test over the validation queries, p < 0.05.
+    The trained map stays as it is unless a mixture is clearly ahead: few validation queries would otherwise choose
+    among many mixtures by chance. What is chosen has to beat the baseline significantly (one-sided paired t-test over
+    the validation queries, p < 0.05); else it is the best mixture if that does, else the baseline. Where validation
+    queries are too few for such a proof, it is enough that learned whitening gives one on all labels (`labels_tell`).
 
     Args:
         trained: float32 (d, M) each.
@@ -135,7 +144,12 @@ def choose(
         mixtures |= _mixtures(trained, "learned_whitening", whitened[:size], (*SHARES[1:], 0.0), data)
     scores = {choice: _scores(validation, maps) for choice, maps in mixtures.items()}
     best = max(scores, key=lambda choice: scores[choice].mean())
-    return best if _significantly_above(scores[best], reference) else PullBack(basis, 0.0)
+    whole = PullBack(basis, 1.0)
+    preferred = best if significantly_above(scores[best], scores[whole], PREFERENCE) else whole
+    if whitened is not None and len(validation) < FEW_QUERIES and labels_tell(data, LABELLED_QUERIES):
+        return preferred
+    beating = (choice for choice in (preferred, best) if significantly_above(scores[choice], reference))
+    return next(beating, PullBack(basis, 0.0))
 
 
 def _mixtures(
@@ -156,17 +170,3 @@ def _mixed(share: float, moved: Maps, baseline: NDArray[np.float32]) -> Maps:
 def _scores(validation: ValidationSet, weight: Maps) -> NDArray[np.float64]:
     device = validation.queries.device
     return validation.per_query(linear(weight.each(lambda rows: torch.from_numpy(rows).to(device))))[0]
-
-
-def _significantly_above(scores: NDArray[np.float64], reference: NDArray[np.float64]) -> bool:
-    from scipy.special import stdtr
-
-    difference = scores - reference
-    error = _standard_error(difference)
-    if len(difference) < 2 or error == 0:
-        return False
-    return bool(stdtr(len(difference) - 1, -difference.mean() / error) < SIGNIFICANCE)
-
-
-def _standard_error(values: NDArray[np.float64]) -> float:
-    return float(values.std(ddof=1) / np.sqrt(len(values))) if len(values) > 1 else 0.0

@@ -57,7 +57,7 @@ def fit_adapter(job: FitJob, rows: NDArray[np.float32]) -> tuple[NDArray[np.floa
     def validate() -> dict[int, float]:
         return {len(rows): validation.ndcg_of(Sides.shared(adapter.weight))}
 
-    plan = plan_of(options, options.epochs)
+    plan = plan_of(options, options.epochs, len(job.data.queries))
     history = Trainer(adapter, loss, sampler, plan, validate).run(job.checkpoint)
     return adapter.weight.detach().cpu().numpy(), history
 

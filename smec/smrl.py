@@ -5,6 +5,7 @@ before and at the selected size, and freezes. The trained map folds into one mat
 into one per size and side where queries and documents have a map each.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -18,6 +19,7 @@ from smec.ads import IMPORTANCE, SelectionTrace, commitment_warnings, temperatur
 from smec.basis import axes_of, moment_of_blocks
 from smec.batches import Batch, BatchSampler, steps_per_epoch
 from smec.history import History
+from smec.joint import path_of
 from smec.method import FitJob, Fitted, Stage
 from smec.objective import MatryoshkaObjective
 from smec.options import SmrlOptions
@@ -29,11 +31,19 @@ from smec.validation import ValidationSet
 
 Maps = Sides[NDArray[np.float32]]
 
+SERVED = ""
+HELD_OUT = "held_out_"
+"""What the tensors of a stage file begin with that are those of the first fits.
+
+Where a second fit learns from the validation queries too, a later stage that went on from it would be judged by queries
+that its start has learned. So a chain of first fits is carried along: choices are made on it, the other is served."""
+
 
 @dataclass(frozen=True)
 class _Trained:
-    """The outcome of one training run: the whole maps, the rows that were selected, and what happened."""
+    """The outcome of one training run: start and end of the whole maps, the rows selected, and what happened."""
 
+    start: Maps
     weight: Maps
     kept: NDArray[np.int64]
     history: History
@@ -56,23 +66,27 @@ def fit_stage(method: str, job: FitJob) -> Fitted:
         job: `job.options` is an `SmrlOptions`; `job.size` the size to produce; `job.previous` the stage before.
     """
     options: SmrlOptions = job.options
-    start = _start(job)
     epochs, epochs_again = _epochs(job)
-    trained = _train(job, start, epochs, keep=options.keep)
+    first = trained = _train(job, _start(job, HELD_OUT), HELD_OUT, epochs, keep=options.keep)
     record = trained.record()
-    whitened = _whitened(job, start)
-    choices = _choices(job, trained, whitened) if options.pull_back else {}
+    whitened = _whitened(job, first.start)
+    choices = _choices(job, first, whitened) if options.pull_back else {}
     if epochs_again:
-        trained = _train(_refit_job(job), start, epochs_again, keep="last")
+        trained = _train(_refit_job(job), _start(job, SERVED), SERVED, epochs_again, keep="last")
         record["refit"] = {key: value for key, value in trained.record().items() if not key.startswith("validation")}
-    served = _served(job, trained)
-    for size, choice in choices.items():
-        served[size] = choice.apply(served[size], job.data, whitened)
     record["pull_back"] = {str(size): choice.__dict__ for size, choice in choices.items()}
-    stage = _frozen(method, job, start, trained, served)
+
+    def pulled_back(fitted: _Trained) -> dict[int, Maps]:
+        served = _served(job, fitted)
+        return served | {size: choice.apply(served[size], job.data, whitened) for size, choice in choices.items()}
+
+    tensors, outputs = _frozen(job, trained, pulled_back(trained), SERVED)
+    if epochs_again:
+        tensors |= _frozen(job, first, pulled_back(first), HELD_OUT)[0]
+    tensors["selected"] = trained.kept
     if whitened is not None:
-        stage = replace(stage, tensors={**stage.tensors, "whitened": whitened[: job.size]})
-    return Fitted(stage, record)
+        tensors["whitened"] = whitened[: job.size]
+    return Fitted(Stage(method, tensors, outputs), record)
 
 
 def stage_epochs(options: SmrlOptions, first: bool, stages: int, longer: float = 1.0) -> tuple[int, int]:
@@ -114,14 +128,14 @@ def _refit_job(job: FitJob) -> FitJob:
     return replace(job, data=job.data.merged(), checkpoint=checkpoint)
 
 
-def _train(job: FitJob, start: Maps, epochs: int, keep: str) -> _Trained:
-    """Train the rows of `start` that may still move."""
+def _train(job: FitJob, start: Maps, chain: str, epochs: int, keep: str) -> _Trained:
+    """Train the rows of `start` that may still move, taught by the teacher of the `chain`."""
     assert job.size is not None
     options, data = job.options, job.data
     device, larger = training_device(), _larger_size(job)
     trainable = start.each(lambda rows: rows[:larger])
     stage_map = build_stage_map(options, data, trainable, job.size, job.seed).to(device)
-    sampler = BatchSampler(data, options, job.seed, device, _teacher(job, device))
+    sampler = BatchSampler(data, options, job.seed, device, _teacher(job, chain, device))
     objective = MatryoshkaObjective(options, data.width, device)
     stage_map.memory = objective.memory
     validation = ValidationSet(data, device)
@@ -140,30 +154,31 @@ def _train(job: FitJob, start: Maps, epochs: int, keep: str) -> _Trained:
     trainer = Trainer(stage_map, loss, sampler, _plan(job, epochs, keep), validate, trace.observe)
     history = trainer.run(job.checkpoint)
     weight = stage_map.weight().each(lambda rows: rows.detach().cpu().numpy())
-    return _Trained(weight, stage_map.kept_rows().cpu().numpy(), history)
+    return _Trained(start, weight, stage_map.kept_rows().cpu().numpy(), history)
 
 
 def _plan(job: FitJob, epochs: int, keep: str) -> Plan:
     options: SmrlOptions = job.options
     assert job.size is not None
+    path = path_of(options, len(job.data.queries))
     growth = max(1.0, job.data.width / (4 * job.size)) if options.path_growth else 1.0
     return Plan(
         epochs=epochs,
         learning_rate=options.learning_rate,
         final_learning_rate=options.final_learning_rate,
-        path=None if options.path is None else options.path * growth,
+        path=None if path is None else path * growth,
         averaging=options.averaging,
         keep=keep,
         learning_rates={IMPORTANCE: options.importance_learning_rate},
     )
 
 
-def _start(job: FitJob) -> Maps:
+def _start(job: FitJob, chain: str) -> Maps:
     """The whole maps that the stage starts from, float32 (rows, M) each; the trainable rows come first."""
     if job.previous is None:
         return starting_at(job.data.basis(job.options.basis, job.options.shrinkage), job.options.maps)
     smallest = min(job.previous.outputs)
-    whole = job.previous.matrices(job.previous.outputs[smallest])
+    whole = _handed_on(job.previous, chain, job.previous.outputs[smallest])
     if job.options.rotation == "none":
         return whole
     # Queries are turned onto the axes of the documents, because products need the same axes on both sides.
@@ -172,16 +187,22 @@ def _start(job: FitJob) -> Maps:
     return whole.each(lambda rows: np.concatenate([axes @ rows[:smallest], rows[smallest:]]))
 
 
+def _handed_on(previous: Stage, chain: str, name: str) -> Maps:
+    """Maps of the stage before, of the `chain` of first fits if it had two fits."""
+    two = any(tensor.startswith(HELD_OUT) for tensor in previous.tensors)
+    return previous.matrices(f"{chain}{name}" if two else name)
+
+
 def _larger_size(job: FitJob) -> int:
     """The size that the stage goes down from: that of the previous stage, or the backbone's width."""
     return job.data.width if job.previous is None else min(job.previous.outputs)
 
 
-def _teacher(job: FitJob, device: torch.device) -> Sides[Tensor] | None:
+def _teacher(job: FitJob, chain: str, device: torch.device) -> Sides[Tensor] | None:
     """The maps whose similarities are distilled: the first stage's at full width, handed on in each stage file."""
     if job.options.distillation == 0 or job.previous is None:
         return None
-    return job.previous.matrices("teacher").each(lambda rows: torch.from_numpy(rows).to(device))
+    return _handed_on(job.previous, chain, "teacher").each(lambda rows: torch.from_numpy(rows).to(device))
 
 
 def _served(job: FitJob, trained: _Trained) -> dict[int, Maps]:
@@ -207,19 +228,15 @@ def _choices(job: FitJob, trained: _Trained, whitened: NDArray[np.float32] | Non
 
 
 def _frozen(
-    method: str,
-    job: FitJob,
-    start: Maps,
-    trained: _Trained,
-    served: dict[int, Maps],
-) -> Stage:
-    """Freeze the stage: what the sizes that it serves are read from, and what the next stage needs."""
+    job: FitJob, trained: _Trained, served: Mapping[int, Maps], chain: str
+) -> tuple[dict[str, NDArray[Any]], dict[int, str]]:
+    """Return the tensors that sizes are read from and that the next stage needs, and which tensor has which size."""
     assert job.size is not None
-    tensors: dict[str, NDArray[Any]] = {"selected": trained.kept}
+    tensors: dict[str, NDArray[Any]] = {}
     larger = trained.rows
     if job.options.distillation:
-        teacher = served[larger] if job.previous is None else job.previous.matrices("teacher")
-        tensors |= named_tensors("teacher", teacher)
+        teacher = served[larger] if job.previous is None else _handed_on(job.previous, chain, "teacher")
+        tensors |= named_tensors(f"{chain}teacher", teacher)
     if job.options.levels == "nested":
         others = np.setdiff1d(np.arange(larger), trained.kept)
 
@@ -228,9 +245,9 @@ def _frozen(
         ) -> NDArray[np.float32]:
             return np.concatenate([kept, rows[others], before[larger:]])
 
-        tensors |= named_tensors("weight", combined(whole, served[job.size], trained.weight, start))
-        return Stage(method, tensors, {size: "weight" for size in job.sizes if size >= job.size})
+        tensors |= named_tensors(f"{chain}weight", combined(whole, served[job.size], trained.weight, trained.start))
+        return tensors, {size: "weight" for size in job.sizes if size >= job.size}
     names = {size: f"weight{size}" for size in served if size in job.sizes}
     for size, name in names.items():
-        tensors |= named_tensors(name, served[size])
-    return Stage(method, tensors, names)
+        tensors |= named_tensors(f"{chain}{name}", served[size])
+    return tensors, names

@@ -146,3 +146,22 @@ def _checked(values: Values) -> Values:
     if not np.isfinite(scores).all():
         raise SmecError("A per-query score is NaN or infinite. Evaluate the run again.")
     return scores
+
+
+def standard_error(values: Values) -> float:
+    """Return the standard error of the mean of `values`, float64 (n,); 0 for fewer than two."""
+    return float(values.std(ddof=1) / np.sqrt(len(values))) if len(values) > 1 else 0.0
+
+
+def significantly_above(scores: Values, reference: Values, p: float = 0.05) -> bool:
+    """Say whether per-query scores (n,) are above others of the same queries: one-sided paired t-test.
+
+    False where the differences are fewer than two or all alike, which proves nothing.
+    """
+    from scipy.special import stdtr
+
+    difference = scores - reference
+    error = standard_error(difference)
+    if error == 0:
+        return False
+    return bool(stdtr(len(difference) - 1, -difference.mean() / error) < p)

@@ -25,6 +25,7 @@ class Options(SmrlOptions):
     random_negatives: int = Field(500, ge=0, description="Random documents in each step.")
     learning_rate: float = Field(2.5e-3, gt=0, description="Most that `path` may ask for, where labels are few.")
     path: float | None = Field(0.05, gt=0, description="Learning rate times number of steps.")
+    path_queries: int | None = Field(3000, gt=0, description="Fewer training queries move the map less.")
     path_growth: bool = Field(True, description="Let smaller sizes move further.")
     final_learning_rate: float = Field(0.0, ge=0, le=1, description="Linear decay to zero.")
     first_stage_share: float | None = Field(0.4, gt=0, lt=1, description="All later stages build on the first.")
@@ -32,7 +33,7 @@ class Options(SmrlOptions):
     refit_share: float = Field(
         0.7, ge=0, lt=1, description="Fit again with the validation queries once the choices are made."
     )
-    pull_back: bool = Field(True, description="Never end below the frozen baseline.")
+    pull_back: bool = Field(True, description="Do not end below the frozen baseline.")
 
 
 class SmecPlus(Method):

@@ -238,7 +238,9 @@ def follow(
     def measure(gradients: Mapping[str, "Tensor"], epoch: int) -> None:
         seen.setdefault(epoch, EpochGradients(data.width)).add(gradients["weight"].cpu().numpy())
 
-    trainer = Trainer(module, loss, sampler, plan_of(options, epochs), validate=None, on_gradient=measure)
+    trainer = Trainer(
+        module, loss, sampler, plan_of(options, epochs, len(data.queries)), validate=None, on_gradient=measure
+    )
     history = trainer.run()
     return [_told(seen[epoch], mean) for epoch, mean in zip(sorted(seen), history.loss, strict=True)]
 

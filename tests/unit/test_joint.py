@@ -58,9 +58,14 @@ def test_epochs_at_equal_total_cost_are_those_of_all_stages_of_a_chain(planted_d
 
 def test_a_plan_takes_what_the_options_say():
     options = Options(learning_rate=0.3, final_learning_rate=0.2, path=0.7, averaging=0.5, keep="last", epochs=99)
-    plan = plan_of(options, 4)
+    plan = plan_of(options, 4, 100)
     assert (plan.epochs, plan.learning_rate, plan.final_learning_rate) == (4, 0.3, 0.2)
     assert (plan.path, plan.averaging, plan.keep) == (0.7, 0.5, "last")
+
+
+@pytest.mark.parametrize(("queries", "expected"), [(9, 0.21), (100, 0.7), (5000, 0.7)])
+def test_a_map_that_learns_from_few_queries_moves_less(queries, expected):
+    assert plan_of(Options(path=0.7, path_queries=100), 4, queries).path == pytest.approx(expected)
 
 
 def test_ads_that_has_not_learned_orders_the_rows_by_variance(planted_data):

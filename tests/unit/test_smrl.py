@@ -141,6 +141,27 @@ def test_refitting_keeps_the_last_weights_because_nothing_is_held_out(planted_da
     assert not any(key.startswith("validation") for key in record["refit"]), "it would be a training score"
 
 
+def test_choices_are_made_on_a_chain_that_has_not_learned_from_the_validation_queries(planted_data):
+    """Other validation queries change what is served, and nothing that a later stage is judged by starts from."""
+    swapped = dataclasses.replace(planted_data, validation_queries=planted_data.validation_queries[::-1].copy())
+    own = {"refit_share": 0.5, "distillation": 1.0, "rotation": "pca", "keep": "last", "epochs": 8}
+    runs = [chain(data, **own) for data in (planted_data, swapped)]
+    for stages in zip(*runs, strict=True):
+        mine, other = (fitted.stage.tensors for fitted in stages)
+        held_out = {name for name in mine if name.startswith("held_out_")}
+        served = {name.removeprefix("held_out_") for name in held_out}
+        assert "teacher" in served and served < set(mine)
+        assert all(np.array_equal(mine[name], other[name]) for name in held_out)
+        assert not any(np.array_equal(mine[name], other[name]) for name in served)
+        assert stages[0].record["loss"] == stages[1].record["loss"]
+        assert stages[0].record["refit"]["loss"] != stages[1].record["refit"]["loss"]
+
+
+def test_without_a_second_fit_there_is_one_chain(planted_data):
+    stages = chain(planted_data, refit_share=0.0, distillation=1.0)
+    assert not any(name.startswith("held_out_") for fitted in stages for name in fitted.stage.tensors)
+
+
 def test_pulled_back_never_below_the_baseline_when_labels_are_noise(planted_data):
     """Labels are shuffled, so whatever is learned is wrong; the true labels judge."""
     rng = np.random.default_rng(3)
