@@ -153,8 +153,9 @@ class SmrlOptions(MapOptions):
     )
     pull_back: bool = Field(
         False,
-        description="Move each trained map back towards the better frozen baseline (principal axes or truncation) as "
-        "far as validation asks; all the way where it is not significantly better.",
+        description="Move each trained map back towards the better frozen baseline (principal axes or truncation), or "
+        "the learned whitening that it started from, where validation clearly asks; all the way to the baseline where "
+        "nothing shows that it is better.",
     )
 
     @model_validator(mode="after")
