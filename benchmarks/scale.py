@@ -45,9 +45,12 @@ def main() -> None:
 
 def measure(toy: bool = False) -> list[Comparison]:
     """Measure at the size that the targets are for."""
+    size: tuple[int, int, int, int, int, int, list[str]] = (2_000_000, 384, 48, 2000, 1000, 2, ["epochs=5"])
     if toy:
-        return measured(3000, 32, 8, 60, 40, 1, ["epochs=1", "batch_size=16"])
-    return measured(2_000_000, 384, 48, 2000, 1000, 2, ["epochs=5"])
+        size = (3000, 32, 8, 60, 40, 1, ["epochs=1", "batch_size=16"])
+    # A process inherits the largest resident memory of the one that starts it, so that one has to be small.
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as small:
+        return small.submit(measured, *size).result()
 
 
 def measured(
@@ -57,7 +60,6 @@ def measured(
     peaks: dict[str, float] = {}
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        # In a process of its own, because those that this one starts inherit its largest resident memory.
         with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as writer:
             planted = writer.submit(write_planted, folder, rows, dim, train, asked).result()
         _fit(planted, size, options, folder / "fitted", peaks)

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from smec.judgements import Judgements
 from smec.learned_whitening import judged_sizes, learned_whitening
 from smec.sides import Sides
 from smec.statistics import significantly_above
@@ -18,38 +19,88 @@ from smec.training_data import TrainingData
 from smec.validation import ValidationSet, linear
 
 FOLDS = 3
+MOST_DOCUMENTS = 20_000
+"""Documents that are searched, besides the relevant ones."""
+
 SHRINKAGE = 1.0
 """Strong enough for some ten labels; which one is best is of no weight here."""
 
 
-def labels_tell(data: TrainingData, most: int) -> bool:
+def labels_tell(data: TrainingData, most: int, device: torch.device) -> bool:
     """Return whether learned whitening is significantly above principal axes on queries that it was not fitted on.
 
     One-sided paired t-test, p < 0.05, on the mean nDCG@10 of the sizes that learned whitening itself is chosen at.
+    Where queries are documents themselves, such as photos of a class, those that are joined by documents are asked in
+    the same fold, because they would give each other's answer away, and count as one, because what one finds the other
+    mostly does. They are then asked among documents that no fitted query has or is: what is fitted is shortened along
+    its own differences, and what is not would be found before it whatever the labels say.
 
     Args:
         data: training and validation queries.
-        most: labelled queries that are used at most.
+        most: labelled queries that are used at most, drawn at random.
+        device: where the scores are computed.
     """
     labelled = data.labelled_sample(most)
-    queries, judged, excluded = labelled.validation_queries, labelled.validation, labelled.validation_excluded
-    if len(queries) < 2 * FOLDS:
+    judged, excluded = labelled.validation, labelled.validation_excluded
+    are_documents = excluded is not None and bool((excluded >= 0).any())
+    group = groups_of(judged, excluded, len(data.documents)) if are_documents else np.arange(len(judged))
+    if group.max(initial=-1) + 1 < 2 * FOLDS:
         return False
-    learned: list[NDArray[np.float64]] = []
-    untrained: list[NDArray[np.float64]] = []
+    labelled = replace(labelled, validation=judged.expanded())
+    sizes = judged_sizes(data.width)
+    found = np.zeros((2, len(group)))
     for fold in range(FOLDS):
-        asked = np.arange(fold, len(queries), FOLDS)
-        others = np.setdiff1d(np.arange(len(queries)), asked)
-        part = replace(
-            labelled,
-            queries=queries[others],
-            positives=judged.take(others),
-            validation_queries=queries[asked],
-            validation=judged.take(asked),
-            validation_excluded=None if excluded is None else excluded[asked],
+        asked, others = np.flatnonzero(group % FOLDS == fold), np.flatnonzero(group % FOLDS != fold)
+        fitted = replace(
+            labelled, queries=labelled.validation_queries[others], positives=labelled.validation.take(others)
         )
-        validation = ValidationSet(part, torch.device("cpu"))
-        for scores, rows in ((learned, learned_whitening(part, SHRINKAGE)), (untrained, data.axes)):
-            by_size = validation.per_query(linear(Sides.shared(torch.from_numpy(rows))), judged_sizes(data.width))
-            scores.append(np.mean(by_size, axis=0))
-    return significantly_above(np.concatenate(learned), np.concatenate(untrained))
+        validation = ValidationSet(_among_unfitted(labelled, asked, others), device)
+        for scores, rows in zip(found, (learned_whitening(fitted, SHRINKAGE), data.axes), strict=True):
+            weight = Sides.shared(torch.from_numpy(rows[: sizes[0]]).to(device))
+            scores[asked] = np.mean(validation.per_query(linear(weight), sizes), axis=0)
+    learned, untrained = (np.bincount(group, scores) / np.bincount(group) for scores in found)
+    return significantly_above(learned, untrained)
+
+
+def _among_unfitted(labelled: TrainingData, asked: NDArray[np.int64], others: NDArray[np.int64]) -> TrainingData:
+    """Return the data validated on the queries `asked`, without the documents of the queries `others`."""
+    judged, excluded = labelled.validation.take(asked), labelled.validation_excluded
+    part = replace(labelled, validation_queries=labelled.validation_queries[asked], validation=judged)
+    if excluded is None or not (excluded >= 0).any():
+        return part
+    free = np.ones(len(labelled.documents), dtype=bool)
+    free[labelled.validation.take(others).corpus_rows] = False
+    free[excluded[others][excluded[others] >= 0]] = False
+    rows = np.random.default_rng(0).permutation(np.flatnonzero(free))[:MOST_DOCUMENTS]
+    rows = np.union1d(rows, judged.corpus_rows)
+    place = np.full(len(free), -1)
+    place[rows] = np.arange(len(rows))
+    return replace(
+        part,
+        documents=labelled.documents[rows],
+        validation=replace(judged, corpus_rows=place[judged.corpus_rows]),
+        validation_excluded=np.where(excluded[asked] < 0, -1, place[excluded[asked]]),
+    )
+
+
+def groups_of(judged: Judgements, excluded: NDArray[np.int64] | None, documents: int) -> NDArray[np.int64]:
+    """Return the group of each query, int64 (n,) from 0: queries that are joined by documents are in one group.
+
+    Args:
+        judged: what is relevant to the n queries.
+        excluded: int64 (n,), the document that each query is itself, -1 for none; None: none at all.
+        documents: rows of the corpus.
+    """
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
+    runs = len(judged.offsets) - 1
+    owner, found = np.repeat(np.arange(runs), np.diff(judged.offsets)), judged.corpus_rows
+    if excluded is not None:
+        known = excluded >= 0
+        owner, found = np.concatenate([owner, judged.runs[known]]), np.concatenate([found, excluded[known]])
+    nodes = runs + documents
+    graph = coo_array((np.ones(len(owner), dtype=np.int8), (owner, runs + found)), shape=(nodes, nodes))
+    component = connected_components(graph, directed=False)[1][judged.runs]
+    group: NDArray[np.int64] = np.unique(component, return_inverse=True)[1].astype(np.int64)
+    return group

@@ -2,13 +2,13 @@
 
 With few or noisy labels a trained map can end below the frozen baseline that it started from. The map is therefore
 compared with the better of two frozen baselines of its size, principal axes and truncation, on queries that it was not
-trained on, and mixed with it. Where no mixture is significantly better than the baseline, the baseline itself is kept.
+trained on, and mixed with it. Where nothing shows that it is better than the baseline, the baseline itself is kept.
 
 A map that started from learned whitening can also end below that start, which is closed form and takes less from the
 labels. It is then mixed with the start in the same way.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,7 +16,6 @@ import torch
 from numpy.typing import NDArray
 
 from smec.basis import BasisName, StartName
-from smec.label_evidence import labels_tell
 from smec.row_blocks import row_blocks
 from smec.sides import Sides
 from smec.statistics import significantly_above
@@ -34,7 +33,7 @@ PREFERENCE = 0.16
 """p at which a mixture is preferred to the trained map: one standard error, where queries are many."""
 
 FEW_QUERIES = 200
-"""Validation queries below which all labels are asked whether they tell anything."""
+"""Validation queries below which all labels are asked whether they tell anything (`smec.label_evidence`)."""
 
 LABELLED_QUERIES = 2000
 """Training queries that are used, at most, to choose between two baselines that no label has touched."""
@@ -120,36 +119,45 @@ def baseline_rows(basis: BasisName, data: TrainingData, size: int) -> NDArray[np
 
 
 def choose(
-    trained: Maps, data: TrainingData, validation: ValidationSet, whitened: NDArray[np.float32] | None = None
+    trained: Maps,
+    data: TrainingData,
+    validation: ValidationSet,
+    whitened: NDArray[np.float32] | None = None,
+    told: Callable[[], bool] = lambda: False,
 ) -> PullBack:
-    """Choose between the trained map, mixtures of it, and the baseline.
+    """Choose between the trained map, mixtures of it, and what it is mixed with.
 
-    The trained map stays as it is unless a mixture is clearly ahead: few validation queries would otherwise choose
-    among many mixtures by chance. What is chosen has to beat the baseline significantly (one-sided paired t-test over
-    the validation queries, p < 0.05); else it is the best mixture if that does, else the baseline. Where validation
-    queries are too few for such a proof, it is enough that learned whitening gives one on all labels (`labels_tell`).
+    The trained map is preferred unless a mixture is clearly ahead: few validation queries would otherwise choose among
+    many mixtures by chance. What is preferred has to beat the baseline significantly (one-sided paired t-test over the
+    validation queries, p < 0.05). Validation queries may be too few to show it; where all labels together say that
+    learned whitening does, it is enough to be no worse on average than the baseline and learned whitening, which is
+    taken otherwise. Else it is the best mixture if that beats the baseline significantly, else the baseline.
 
     Args:
         trained: float32 (d, M) each.
         data: training data, for the baselines.
         validation: queries that `trained` has not seen.
         whitened: float32 (d or more, M), of learned whitening, to be mixed with too; None: only baselines are.
+        told: whether learned whitening is better than principal axes by all labels; asked only where it matters.
     """
     size = len(trained.corpus)
     basis = better_baseline(data, size)
     baseline = baseline_rows(basis, data, size)
     reference = _scores(validation, Sides.shared(baseline))
     mixtures = _mixtures(trained, basis, baseline, SHARES, data)
+    start = PullBack("learned_whitening", 0.0)
     if whitened is not None:
         mixtures |= _mixtures(trained, "learned_whitening", whitened[:size], (*SHARES[1:], 0.0), data)
     scores = {choice: _scores(validation, maps) for choice, maps in mixtures.items()}
     best = max(scores, key=lambda choice: scores[choice].mean())
     whole = PullBack(basis, 1.0)
     preferred = best if significantly_above(scores[best], scores[whole], PREFERENCE) else whole
-    if whitened is not None and len(validation) < FEW_QUERIES and labels_tell(data, LABELLED_QUERIES):
+    if significantly_above(scores[preferred], reference):
         return preferred
-    beating = (choice for choice in (preferred, best) if significantly_above(scores[choice], reference))
-    return next(beating, PullBack(basis, 0.0))
+    if whitened is not None and len(validation) < FEW_QUERIES and told():
+        no_worse = scores[preferred].mean() >= max(reference.mean(), scores[start].mean())
+        return preferred if no_worse else start
+    return best if significantly_above(scores[best], reference) else PullBack(basis, 0.0)
 
 
 def _mixtures(

@@ -5,6 +5,7 @@ before and at the selected size, and freezes. The trained map folds into one mat
 into one per size and side where queries and documents have a map each.
 """
 
+import functools
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -20,6 +21,7 @@ from smec.basis import axes_of, moment_of_blocks
 from smec.batches import Batch, BatchSampler, steps_per_epoch
 from smec.history import History
 from smec.joint import path_of
+from smec.label_evidence import labels_tell
 from smec.method import FitJob, Fitted, Stage
 from smec.objective import MatryoshkaObjective
 from smec.options import SmrlOptions
@@ -36,7 +38,8 @@ HELD_OUT = "held_out_"
 """What the tensors of a stage file begin with that are those of the first fits.
 
 Where a second fit learns from the validation queries too, a later stage that went on from it would be judged by queries
-that its start has learned. So a chain of first fits is carried along: choices are made on it, the other is served."""
+that its start has learned. So a chain of first fits is carried along, which no gradient of a validation query has
+touched: choices are made on it, the other is served."""
 
 
 @dataclass(frozen=True)
@@ -72,7 +75,8 @@ def fit_stage(method: str, job: FitJob) -> Fitted:
     whitened = _whitened(job, first.start)
     choices = _choices(job, first, whitened) if options.pull_back else {}
     if epochs_again:
-        trained = _train(_refit_job(job), _start(job, SERVED), SERVED, epochs_again, keep="last")
+        start = first.start if job.previous is None else _start(job, SERVED)
+        trained = _train(_refit_job(job), start, SERVED, epochs_again, keep="last")
         record["refit"] = {key: value for key, value in trained.record().items() if not key.startswith("validation")}
     record["pull_back"] = {str(size): choice.__dict__ for size, choice in choices.items()}
 
@@ -81,7 +85,7 @@ def fit_stage(method: str, job: FitJob) -> Fitted:
         return served | {size: choice.apply(served[size], job.data, whitened) for size, choice in choices.items()}
 
     tensors, outputs = _frozen(job, trained, pulled_back(trained), SERVED)
-    if epochs_again:
+    if epochs_again and job.size != job.sizes[-1]:  # after the last stage nobody reads it
         tensors |= _frozen(job, first, pulled_back(first), HELD_OUT)[0]
     tensors["selected"] = trained.kept
     if whitened is not None:
@@ -222,9 +226,15 @@ def _whitened(job: FitJob, start: Maps) -> NDArray[np.float32] | None:
 
 
 def _choices(job: FitJob, trained: _Trained, whitened: NDArray[np.float32] | None) -> dict[int, pull_back.PullBack]:
-    validation = ValidationSet(job.data, training_device())
+    device = training_device()
+    validation = ValidationSet(job.data, device)
+
+    @functools.cache
+    def told() -> bool:
+        return labels_tell(job.data, pull_back.LABELLED_QUERIES, device)
+
     served = _served(job, trained)
-    return {size: pull_back.choose(maps, job.data, validation, whitened) for size, maps in served.items()}
+    return {size: pull_back.choose(maps, job.data, validation, whitened, told) for size, maps in served.items()}
 
 
 def _frozen(

@@ -98,13 +98,17 @@ class TrainingData:
         )
 
     def labelled_sample(self, count: int) -> "TrainingData":
-        """Return the same data validated on the first `count` training and validation queries, for untrained maps."""
-        queries = np.concatenate([self.queries[:count], self.validation_queries[: max(0, count - len(self.queries))]])
-        kept = np.arange(len(queries))
+        """Return the same data validated on at most `count` of all labelled queries, for maps that saw none of them.
+
+        They are drawn at random, always alike: the first ones may be all of one dataset.
+        """
+        trained, labelled = len(self.queries), len(self.queries) + len(self.validation_queries)
+        kept = np.sort(np.random.default_rng(0).permutation(labelled)[:count])
+        queries = [self.queries[kept[kept < trained]], self.validation_queries[kept[kept >= trained] - trained]]
         excluded = _concatenated(self.excluded, self.validation_excluded)
         return replace(
             self,
-            validation_queries=queries,
+            validation_queries=np.concatenate(queries),
             validation=self._labelled().take(kept),
             validation_excluded=None if excluded is None else excluded[kept],
         )

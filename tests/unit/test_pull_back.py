@@ -122,3 +122,39 @@ def test_one_validation_query_proves_nothing(planted_data, learned):
         validation_negatives=planted_data.validation_negatives[:1],
     )
     assert choose(learned, single, ValidationSet(single, CPU)).share == 0.0
+
+
+def few(data, count):
+    """The data with its first `count` validation queries alone."""
+    rows = np.arange(count)
+    return dataclasses.replace(
+        data,
+        validation_queries=data.validation_queries[:count],
+        validation=data.validation.take(rows),
+        validation_negatives=data.validation_negatives[:count],
+    )
+
+
+def chosen(data, maps, told):
+    whitened = data.basis("learned_whitening")
+    return choose(maps, data, ValidationSet(data, CPU), whitened, lambda: told)
+
+
+@pytest.mark.parametrize("told", [False, True])
+def test_where_validation_proves_nothing_all_labels_decide(planted_data, learned, told):
+    single = few(planted_data, 1)
+    assert (
+        chosen(single, learned, told).share > 0 or chosen(single, learned, told).basis == "learned_whitening"
+    ) == told
+
+
+def test_a_map_that_diverged_is_not_kept_because_labels_tell(planted_data):
+    assert chosen(few(planted_data, 3), TRAINED, told=True) == PullBack("learned_whitening", 0.0)
+
+
+def test_all_labels_are_not_asked_where_validation_is_enough(planted_data, learned):
+    def asked():
+        raise AssertionError("validation had shown it")
+
+    validation = ValidationSet(planted_data, CPU)
+    assert choose(learned, planted_data, validation, planted_data.basis("learned_whitening"), asked).share > 0

@@ -150,11 +150,30 @@ def test_choices_are_made_on_a_chain_that_has_not_learned_from_the_validation_qu
         mine, other = (fitted.stage.tensors for fitted in stages)
         held_out = {name for name in mine if name.startswith("held_out_")}
         served = {name.removeprefix("held_out_") for name in held_out}
-        assert "teacher" in served and served < set(mine)
+        assert served < set(mine)
         assert all(np.array_equal(mine[name], other[name]) for name in held_out)
         assert not any(np.array_equal(mine[name], other[name]) for name in served)
         assert stages[0].record["loss"] == stages[1].record["loss"]
         assert stages[0].record["refit"]["loss"] != stages[1].record["refit"]["loss"]
+    first, last = runs[0]
+    assert {"held_out_teacher", "held_out_weight16"} <= set(first.stage.tensors)
+    assert not any(name.startswith("held_out_") for name in last.stage.tensors), "no stage comes after it"
+
+
+@pytest.mark.parametrize("own", [{"maps": "per_side"}, {"levels": "nested"}, {"basis": "learned_whitening"}])
+def test_a_second_fit_goes_with_every_kind_of_map(planted_data, own):
+    given = {"refit_share": 0.5, "distillation": 1.0, "epochs": 4, "pull_back": own.get("levels") != "nested"} | own
+    stages = chain(planted_data, **given)
+    served = compressor_of("smec", stages) if own.get("maps") != "per_side" else None
+    assert any(name.startswith("held_out_weight") for name in stages[0].stage.tensors)
+    assert served is None or served.transform(planted_data.documents, 8).shape == (len(planted_data.documents), 8)
+
+
+def test_the_second_fit_may_move_further_because_it_has_more_queries(planted_data):
+    few = {"path": 1e-3, "path_queries": 1000, "learning_rate": 1.0, "refit_share": 0.5, "selection": "truncation"}
+    short, long = (chain(planted_data, sizes=(32, 16), **few | {"path": path}) for path in (1e-3, 1e-2))
+    moved = [np.abs(fitted.stage.tensors["weight32"] - EYE).max() for (fitted,) in (short, long)]
+    assert 0 < moved[0] < moved[1]
 
 
 def test_without_a_second_fit_there_is_one_chain(planted_data):
