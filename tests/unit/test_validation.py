@@ -46,4 +46,8 @@ def test_an_excluded_document_is_not_found():
         [1, 1, 1 / np.log2(3)]
     )
     assert apart.merged().excluded.tolist() == [0, 1, -1] * 2
-    assert apart.labelled_sample(4).validation_excluded.tolist() == [0, 1, -1, 0]
+    drawn = apart.labelled_sample(4)
+    asked = drawn.validation_queries.argmax(axis=1)
+    assert len(asked) == 4 and np.array_equal(drawn.validation_excluded, own[asked])
+    assert np.array_equal(drawn.validation.corpus_rows, asked + 3)
+    assert apart.labelled_sample(99).validation_excluded.tolist() == [0, 1, -1] * 2
