@@ -60,6 +60,7 @@ def measured(
     peaks: dict[str, float] = {}
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
+        # Not in this process, which would pass the memory that it takes on to those that are measured.
         with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as writer:
             planted = writer.submit(write_planted, folder, rows, dim, train, asked).result()
         _fit(planted, size, options, folder / "fitted", peaks)

@@ -1,6 +1,5 @@
 """Training of linear maps with the losses of several sizes at once, each size being the first rows of a map."""
 
-import math
 from dataclasses import replace
 from typing import Any
 
@@ -42,20 +41,13 @@ class _LinearMap(nn.Module):
         return weight.each(lambda rows: rows[order])
 
 
-def path_of(options: SupervisedOptions, queries: int) -> float | None:
-    """Return how far a map may move that learns from so many queries; None: as far as its rate takes it."""
-    if options.path is None or options.path_queries is None:
-        return options.path
-    return options.path * min(1.0, math.sqrt(queries / options.path_queries))
-
-
 def plan_of(options: SupervisedOptions, epochs: int, queries: int) -> Plan:
     """Return the plan that the options describe, for `epochs` epochs over so many training queries."""
     return Plan(
         epochs=epochs,
         learning_rate=options.learning_rate,
         final_learning_rate=options.final_learning_rate,
-        path=path_of(options, queries),
+        path=options.path_for(queries),
         averaging=options.averaging,
         keep=options.keep,
     )

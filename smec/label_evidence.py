@@ -46,40 +46,45 @@ def labels_tell(data: TrainingData, most: int, device: torch.device) -> bool:
     group = groups_of(judged, excluded, len(data.documents)) if are_documents else np.arange(len(judged))
     if group.max(initial=-1) + 1 < 2 * FOLDS:
         return False
-    labelled = replace(labelled, validation=judged.expanded())
+    queries, judged = labelled.validation_queries, judged.expanded()
     sizes = judged_sizes(data.width)
     found = np.zeros((2, len(group)))
     for fold in range(FOLDS):
         asked, others = np.flatnonzero(group % FOLDS == fold), np.flatnonzero(group % FOLDS != fold)
-        fitted = replace(
-            labelled, queries=labelled.validation_queries[others], positives=labelled.validation.take(others)
+        part = replace(
+            labelled,
+            queries=queries[others],
+            positives=judged.take(others),
+            validation_queries=queries[asked],
+            validation=judged.take(asked),
+            validation_excluded=None if excluded is None else excluded[asked],
         )
-        validation = ValidationSet(_among_unfitted(labelled, asked, others), device)
-        for scores, rows in zip(found, (learned_whitening(fitted, SHRINKAGE), data.axes), strict=True):
+        fitted = learned_whitening(part, SHRINKAGE)
+        if excluded is not None and are_documents:
+            part = _without_documents(part, np.concatenate([part.positives.corpus_rows, excluded[others]]))
+        validation = ValidationSet(part, device)
+        for scores, rows in zip(found, (fitted, data.axes), strict=True):
             weight = Sides.shared(torch.from_numpy(rows[: sizes[0]]).to(device))
             scores[asked] = np.mean(validation.per_query(linear(weight), sizes), axis=0)
     learned, untrained = (np.bincount(group, scores) / np.bincount(group) for scores in found)
     return significantly_above(learned, untrained)
 
 
-def _among_unfitted(labelled: TrainingData, asked: NDArray[np.int64], others: NDArray[np.int64]) -> TrainingData:
-    """Return the data validated on the queries `asked`, without the documents of the queries `others`."""
-    judged, excluded = labelled.validation.take(asked), labelled.validation_excluded
-    part = replace(labelled, validation_queries=labelled.validation_queries[asked], validation=judged)
-    if excluded is None or not (excluded >= 0).any():
-        return part
-    free = np.ones(len(labelled.documents), dtype=bool)
-    free[labelled.validation.take(others).corpus_rows] = False
-    free[excluded[others][excluded[others] >= 0]] = False
+def _without_documents(data: TrainingData, left_out: NDArray[np.int64]) -> TrainingData:
+    """Return the data to validate on documents other than `left_out`, int64 (k,), -1 for none, and not too many."""
+    judged, excluded = data.validation, data.validation_excluded
+    assert excluded is not None
+    free = np.ones(len(data.documents), dtype=bool)
+    free[left_out[left_out >= 0]] = False
     rows = np.random.default_rng(0).permutation(np.flatnonzero(free))[:MOST_DOCUMENTS]
     rows = np.union1d(rows, judged.corpus_rows)
     place = np.full(len(free), -1)
     place[rows] = np.arange(len(rows))
     return replace(
-        part,
-        documents=labelled.documents[rows],
+        data,
+        documents=data.documents[rows],
         validation=replace(judged, corpus_rows=place[judged.corpus_rows]),
-        validation_excluded=np.where(excluded[asked] < 0, -1, place[excluded[asked]]),
+        validation_excluded=np.where(excluded < 0, -1, place[excluded]),
     )
 
 

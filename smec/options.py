@@ -1,5 +1,6 @@
 """Options that learned methods share; their defaults are a budget, equal for all unless a run says otherwise."""
 
+import math
 from typing import Literal
 
 from pydantic import Field, model_validator
@@ -70,6 +71,12 @@ class SupervisedOptions(Budget):
         gt=0,
         description="Share of the mean variance that `learned_whitening` adds to each; null: validation chooses.",
     )
+
+    def path_for(self, queries: int) -> float | None:
+        """Return how far a map may move that learns from so many queries; None: as far as its rate takes it."""
+        if self.path is None or self.path_queries is None:
+            return self.path
+        return self.path * min(1.0, math.sqrt(queries / self.path_queries))
 
 
 class SimilarityOptions(SupervisedOptions):

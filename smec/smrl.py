@@ -20,7 +20,6 @@ from smec.ads import IMPORTANCE, SelectionTrace, commitment_warnings, temperatur
 from smec.basis import axes_of, moment_of_blocks
 from smec.batches import Batch, BatchSampler, steps_per_epoch
 from smec.history import History
-from smec.joint import path_of
 from smec.label_evidence import labels_tell
 from smec.method import FitJob, Fitted, Stage
 from smec.objective import MatryoshkaObjective
@@ -164,7 +163,7 @@ def _train(job: FitJob, start: Maps, chain: str, epochs: int, keep: str) -> _Tra
 def _plan(job: FitJob, epochs: int, keep: str) -> Plan:
     options: SmrlOptions = job.options
     assert job.size is not None
-    path = path_of(options, len(job.data.queries))
+    path = options.path_for(len(job.data.queries))
     growth = max(1.0, job.data.width / (4 * job.size)) if options.path_growth else 1.0
     return Plan(
         epochs=epochs,

@@ -148,11 +148,6 @@ def _checked(values: Values) -> Values:
     return scores
 
 
-def standard_error(values: Values) -> float:
-    """Return the standard error of the mean of `values`, float64 (n,); 0 for fewer than two."""
-    return float(values.std(ddof=1) / np.sqrt(len(values))) if len(values) > 1 else 0.0
-
-
 def significantly_above(scores: Values, reference: Values, p: float = 0.05) -> bool:
     """Say whether per-query scores (n,) are above others of the same queries: one-sided paired t-test.
 
@@ -161,7 +156,6 @@ def significantly_above(scores: Values, reference: Values, p: float = 0.05) -> b
     from scipy.special import stdtr
 
     difference = scores - reference
-    error = standard_error(difference)
-    if error == 0:
+    if len(difference) < 2 or (error := difference.std(ddof=1) / np.sqrt(len(difference))) == 0:
         return False
     return bool(stdtr(len(difference) - 1, -difference.mean() / error) < p)
