@@ -10,7 +10,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: setup run analyses reproduce-smoke test test-slurm browser lint types schema lock bench clean help
+.PHONY: setup run analyses reproduce-smoke test test-slurm test-container browser lint types schema lock bench clean help
 
 help: ## list what can be made
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST)
@@ -43,7 +43,7 @@ analyses: setup ## every ablation and analysis of config/analyses.yaml
 REPRODUCE ?= reproduce_paper
 reproduce-smoke: setup ## every job of the paper's tables and figures, on small stand-ins; REPRODUCE names some of them
 	@echo "reproduce-smoke: $(REPRODUCE)"
-	snakemake --cores all --configfile config/paper.yaml --config scale=smoke --set-threads embed=1 \
+	snakemake --cores all --configfile config/paper.yaml --config scale=smoke --set-threads embed=1 embed_part=1 mine=1 \
 	  --quiet rules host reason -- $(REPRODUCE)
 
 test: setup ## all tests
@@ -54,6 +54,11 @@ test-slurm: setup ## the workflow on a Slurm cluster of one node, which it insta
 	$(BIN)/python -m tests.slurm.install
 	@echo "test-slurm: pytest"
 	pytest -m slurm tests/slurm
+
+test-container: setup ## the image of envs/Dockerfile, built and run without a registry; as root, with apt-get
+	$(BIN)/python -m tests.container.install
+	@echo "test-container: pytest"
+	pytest -m container tests/container
 
 browser: ## install Chromium where apt-get can, for the tests that look at the report
 	@command -v chromium > /dev/null \

@@ -9,6 +9,7 @@ import sys
 from typing import NoReturn
 
 from smec.errors import SmecError
+from smec.forkserver.client import end_as, run_forked
 
 INTERRUPTED = 130
 TERMINATED = 143
@@ -34,7 +35,7 @@ def main() -> None:
     try:
         from smec.cli import app
 
-        app(standalone_mode=True)
+        app(prog_name="smec")
     except SmecError as error:
         sys.exit(f"error: {error}")
     except KeyboardInterrupt:
@@ -54,8 +55,8 @@ def _stop_interrupted() -> NoReturn:
     sys.exit(INTERRUPTED)
 
 
-def _leave() -> NoReturn:
-    """End the process without taking its objects apart, which takes a job that has loaded torch a third of a second.
+def flushed(status: int) -> int:
+    """Return the exit status of a process that is about to end without taking its objects apart.
 
     Files are closed by then, and what they hold is under its final name.
     """
@@ -64,16 +65,23 @@ def _leave() -> NoReturn:
         sys.stdout.flush()
     except OSError as error:  # such as a closed pipe
         sys.stderr.write(f"error: not all of the output could be written ({error.strerror})\n")
-        os._exit(1)
+        status = status or 1
     sys.stderr.flush()
-    os._exit(0)
+    return status
 
 
-if __name__ == "__main__":
+def _main_or_fork() -> None:
+    status = run_forked(sys.argv[1:])
+    if status is not None:
+        end_as(status)
     try:
         main()
     except SystemExit as stop:
         if stop.code not in (None, 0):
             raise
     if sys.getprofile() is None and sys.gettrace() is None:  # a profiler reports when the process ends
-        _leave()
+        os._exit(flushed(0))  # the usual end takes a job that has loaded torch a third of a second
+
+
+if __name__ == "__main__":
+    _main_or_fork()

@@ -80,6 +80,12 @@ class Config(Settings):
     search_block_rows: int = Field(16_384, ge=1, description="Documents scored at once; results do not depend on it.")
     train_gpus: int = Field(0, ge=0, description="GPUs that a training job asks for.")
     embed_gpus: int = Field(0, ge=0, description="GPUs that an embedding job asks for.")
+    forked: tuple[Literal["fit", "encode"], ...] = Field(
+        ("fit",),
+        description="Jobs of one thread that are forked from a process with their libraries loaded, on one Linux "
+        "machine: `fit` mines, trains and evaluates, `encode` embeds. What Snakemake measures of a forked job is only "
+        "its time.",
+    )
     plan: PlanSettings = Field(PlanSettings(), description="Rates of `smec plan`, and what is looked at before a run.")
 
     @field_validator("datasets")

@@ -91,7 +91,7 @@ def test_usage_faults_print_as_usual_and_exit_2():
     for arguments in (("fetch",), ("fecth",), ("fetch", "--spce", "{}"), ()):
         told = smec(*arguments)
         assert told.returncode == 2
-        assert "Usage: python -m smec" in told.stderr + told.stdout
+        assert "Usage: smec" in told.stderr + told.stdout
         assert "Traceback" not in told.stderr
 
 

@@ -78,3 +78,11 @@ def test_every_rule_names_an_environment_that_there_is():
         named = re.findall(r"^    conda:\n        \"(.+)\"$", text, flags=re.MULTILINE)
         assert len(named) == len(re.findall(r"^rule \w+:", text, flags=re.MULTILINE)), file.name
         assert {(file.parent / path).resolve() for path in named} <= {ROOT / "envs" / name for name in ENVIRONMENTS}
+
+
+def test_an_image_holds_nothing_that_git_ignores():
+    def patterns(name):
+        lines = (ROOT / name).read_text().splitlines()
+        return {line.removeprefix("**/").strip("/") for line in lines if not line.startswith("#")}
+
+    assert patterns(".dockerignore") == patterns(".gitignore")

@@ -320,7 +320,7 @@ def page_spec():
     kinds = {name: values["kind"] for name, values in CONFIG.studies.items()}
     sections = outline(list(CONFIG.views), kinds)
     shown = CONFIG.model_dump(
-        mode="json", exclude={"scales", "train_gpus", "embed_gpus", "plan"}
+        mode="json", exclude={"scales", "train_gpus", "embed_gpus", "forked", "plan"}
     )
     spec = {"sections": [vars(section) for section in sections], "configuration": shown}
     return json.dumps(spec)  # in the order in which things are to be told

@@ -8,3 +8,7 @@ onstart:
             refuse(obstacles(CONFIG, planned(workflow.dag.needrun_jobs())))
         except SmecError as error:
             sys.exit(f"error: {error}")
+    if CONFIG.forked and workflow.local_exec:
+        from smec.forkserver import starting
+
+        starting.start(CONFIG.forked)

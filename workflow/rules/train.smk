@@ -15,8 +15,6 @@ rule train:
         record=f"{RUN}/{{stage}}/record.json",
     log:
         "results/logs/train/{dataset}.{backbone}.{method}.seed{seed}.{stage}.log",
-    benchmark:
-        "results/benchmarks/train/{dataset}.{backbone}.{method}.seed{seed}.{stage}.tsv"
     conda:
         "../../envs/gpu.yaml"
     threads: 1
