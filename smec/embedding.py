@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from smec import backbones
-from smec.backbones.base import BackboneSettings, RowEncoder
+from smec.backbones.base import BackboneSettings, PaidRows, RowEncoder
 from smec.datasets import reading
 from smec.errors import SmecError
 from smec.files import write_json
@@ -64,6 +64,8 @@ def embed(
         return
     fill(writer, rows, _ids(folder, role))
     writer.finish()
+    if isinstance(rows, PaidRows):
+        rows.end()
 
 
 def embed_part(
@@ -165,6 +167,8 @@ def fill(
         writer.discard_manifest()
     if len(missing) < len(shards):
         logger.info("%s: %d of %d shards are kept", writer.folder, len(shards) - len(missing), len(shards))
+    if isinstance(rows, PaidRows):
+        rows.begin(writer.folder, [writer.bounds(shard) for shard in missing])
     began, encoded = time.perf_counter(), 0
     for shard in progress(missing, f"embed {writer.key.get('role', 'rows')}"):
         start, stop = writer.bounds(shard)

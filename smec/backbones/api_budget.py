@@ -2,10 +2,13 @@
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
 
 from smec.errors import SmecError
+from smec.files import read_json, write_json
 
 BYTES_PER_TOKEN = 3
 """English text has more than four bytes per token, so an estimate by three is above what is paid for."""
@@ -35,28 +38,57 @@ def batches(texts: list[str], most_tokens: int, most_texts: int) -> Iterator[lis
 class Bill:
     """What has been spent on one store, and what may be; used by several threads.
 
+    A job that is killed, or that fails and is sent again, goes on with the same bill once it is kept in a file.
+
     Attributes:
         price: US dollars per million tokens.
         ceiling: US dollars.
         tokens: spent, and reserved for requests under way.
+        estimated: of the requests that the server has answered.
+        counted: what it counted for them.
     """
 
     price: float
     ceiling: float
     tokens: int = 0
+    estimated: int = 0
+    counted: int = 0
+    _file: Path | None = None
+    _what: dict[str, Any] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def cost(self, tokens: int) -> float:
         """Return the price of `tokens` in US dollars."""
         return tokens * self.price / MILLION
 
-    def reserve(self, tokens: int) -> None:
-        """Put the estimate of a request on the bill.
+    def keep(self, file: Path, what: Mapping[str, Any]) -> None:
+        """Go on with the bill in `file`, and write every further token there before it is spent.
+
+        Args:
+            file: beside the shards.
+            what: server and model. A bill of another one is another bill.
+        """
+        self._file, self._what = file, dict(what)
+        if file.exists():
+            kept = read_json(file)
+            if kept.get("of") == self._what:
+                self.tokens, self.estimated, self.counted = kept["tokens"], kept["estimated"], kept["counted"]
+
+    def close(self) -> None:
+        """Remove the file: the store is finished, and what is spent on a new one is a new bill."""
+        if self._file is not None:
+            self._file.unlink(missing_ok=True)
+
+    def reserve(self, estimated: int) -> int:
+        """Put a request on the bill, and return at how many tokens: the estimate, or what such estimates came to.
 
         Raises:
             SmecError: the ceiling would be passed, because texts have more tokens than was estimated.
         """
         with self._lock:
+            tokens = (
+                -(-estimated * max(self.counted, self.estimated) // self.estimated) if self.estimated else estimated
+            )
             if self.cost(self.tokens + tokens) > self.ceiling:
                 raise SmecError(
                     f"The ceiling is reached: {self.cost(self.tokens):.2f} dollars are spent and the next request is "
@@ -64,11 +96,21 @@ class Bill:
                     "Raise max_cost and run the step again."
                 )
             self.tokens += tokens
+            self._write()
+            return tokens
 
-    def settle(self, estimated: int, used: int) -> None:
-        """Replace the estimate of a request by what the server counted."""
+    def settle(self, reserved: int, estimated: int, used: int) -> None:
+        """Replace what a request was put on the bill for by what the server counted."""
         with self._lock:
-            self.tokens += used - estimated
+            self.tokens += used - reserved
+            self.estimated += estimated
+            self.counted += used
+            self._write()
+
+    def _write(self) -> None:
+        if self._file is not None:
+            kept = {"of": self._what, "tokens": self.tokens, "estimated": self.estimated, "counted": self.counted}
+            write_json(self._file, kept)
 
 
 @dataclass

@@ -1,8 +1,9 @@
 """What a backbone is: something that turns rows of a prepared dataset into unit vectors."""
 
 from abc import abstractmethod
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +24,8 @@ class BackboneSettings(Settings):
     """What may be on a side of a dataset."""
     shared_by_jobs: ClassVar[bool] = True
     """Whether several jobs may encode parts of one store at once."""
+    loads_model: ClassVar[bool] = True
+    """Whether a model runs where the job does, so that a GPU is of use."""
 
     dim: int = Field(ge=1, description="Length of a vector; known before the backbone is loaded, checked when it is.")
 
@@ -68,6 +71,25 @@ class RowEncoder(Protocol):
     def __call__(self, start: int, stop: int) -> NDArray[np.float32]:
         """Return float32 (stop - start, dim): unit vectors of the rows `start:stop` of the parquet file."""
         ...
+
+
+@runtime_checkable
+class PaidRows(Protocol):
+    """An encoder that has to know what it will be asked for, because it costs money."""
+
+    def begin(self, store: Path, missing: Sequence[tuple[int, int]]) -> None:
+        """Look, before the first row, at what is to be encoded for the store in a folder.
+
+        Args:
+            store: folder of the shards.
+            missing: first row and the row after the last one, of each shard.
+
+        Raises:
+            SmecError: it would cost more than it may.
+        """
+
+    def end(self) -> None:
+        """Take note that the store is whole."""
 
 
 class Backbone(Protocol):

@@ -158,7 +158,7 @@ class Llm2VecBackbone:
             SmecError: the role holds no texts, or its instruction leaves no room for them.
         """
         before = self.settings.before(role)
-        used = len(self.tokenizer(before)["input_ids"])
+        used = len(self.tokenizer(before + self.settings.suffix)["input_ids"])
         if used >= self.settings.max_length:
             raise SmecError(
                 f"What the model reads before each text of the {role} has {used} tokens and max_length is "
@@ -168,8 +168,9 @@ class Llm2VecBackbone:
 
     def _batch(self, texts: list[str], role: str) -> NDArray[np.float32]:
         # A text without a token has no mean; a blank has one.
-        bodies = [(text or " ") + self.settings.suffix for text in texts]
-        tokens = tokenised(self.tokenizer, self.settings.before(role), bodies, self.settings.max_length)
+        bodies = [text or " " for text in texts]
+        own = self.settings
+        tokens = tokenised(self.tokenizer, own.before(role), bodies, own.max_length, own.suffix)
         ids, attended, of_text = (tensor.to(self.model.device) for tensor in tokens)
         states = self.model(input_ids=ids, attention_mask=attended, use_cache=False).last_hidden_state
         vectors: NDArray[np.float32] = pooled(states, attended, of_text, self.settings.pooling).cpu().numpy()

@@ -96,18 +96,20 @@ def sees_later_tokens(model: "PreTrainedModel") -> bool:
 
 
 def tokenised(
-    tokenizer: "PreTrainedTokenizerBase", before: str, texts: Sequence[str], max_length: int
+    tokenizer: "PreTrainedTokenizerBase", before: str, texts: Sequence[str], max_length: int, after: str = ""
 ) -> "tuple[Tensor, Tensor, Tensor]":
-    """Return the tokens of `before` + text, which of them the model may look at, and which belong to the text.
+    """Return the tokens of `before` + text + `after`, which of them may be looked at, and which are not of `before`.
 
-    A token belongs to the text when it covers a character of it; where a token spans the border, it does.
+    A token belongs to the text when it covers a character of it; where a token spans the border, it does. Of a text
+    that is too long the end is cut, and `after` stays: where the last token is what the model was trained to be read
+    at, no other may take its place.
 
     Returns:
         Token numbers, int64 (n, longest); int64 (n, longest), 0 for padding; bool (n, longest), false for `before`,
         for tokens that the tokenizer adds, and for padding.
     """
     encoded = tokenizer(
-        [before + text for text in texts],
+        [before + text + after for text in _cut(tokenizer, before, texts, max_length, after)],
         padding=True,
         truncation=True,
         max_length=max_length,
@@ -117,6 +119,25 @@ def tokenised(
     ends = encoded["offset_mapping"][:, :, 1]
     attended = encoded["attention_mask"]
     return encoded["input_ids"], attended, (ends > len(before)) & attended.bool()
+
+
+def _cut(
+    tokenizer: "PreTrainedTokenizerBase", before: str, texts: Sequence[str], max_length: int, after: str
+) -> list[str]:
+    """Return the texts, each as long as leaves room for `after`."""
+    if not after:
+        return list(texts)
+    alone = tokenizer(after, add_special_tokens=False)["input_ids"]
+    whole = tokenizer([before + text + after for text in texts])["input_ids"]
+    cut = list(texts)
+    for row, ids in enumerate(whole):
+        if len(ids) > max_length:
+            kept = tokenizer(
+                before + texts[row], truncation=True, max_length=max_length - len(alone), return_offsets_mapping=True
+            )
+            end = max(end for _, end in kept["offset_mapping"])
+            cut[row] = texts[row][: max(end - len(before), 0)]
+    return cut
 
 
 def pooled(states: "Tensor", attended: "Tensor", of_text: "Tensor", pooling: Literal["mean", "last"]) -> "Tensor":
@@ -168,8 +189,10 @@ def _merged(model: Any, adapter: Part) -> Any:
 
 
 def _source(part: Part) -> dict[str, Any]:
-    folder = part.model if is_hub_id(part.model) else str(model_folder(part.model))
-    return {"pretrained_model_name_or_path": folder, "revision": part.revision}
+    if is_hub_id(part.model):
+        return {"pretrained_model_name_or_path": part.model, "revision": part.revision}
+    folder = str(model_folder(part.model))
+    return {"pretrained_model_name_or_path": folder, "revision": part.revision, "local_files_only": True}
 
 
 def _guarded(part: Part, load: Any) -> Any:

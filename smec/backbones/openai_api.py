@@ -30,6 +30,8 @@ KEY = "OPENAI_API_KEY"
 MOST_INPUTS = 2048
 """Texts that the API takes in one request."""
 ESTIMATE_ROWS = 8192
+BILL = "bill.json"
+"""What an unfinished store has cost so far, in its folder."""
 
 logger = logging.getLogger(__name__)
 
@@ -38,6 +40,7 @@ class OpenAISettings(BackboneSettings):
     """A model behind the embeddings API, and how it may be used."""
 
     shared_by_jobs: ClassVar[bool] = False
+    loads_model: ClassVar[bool] = False
     kind: Literal["openai"] = Field(default="openai", description="A model behind OpenAI's embeddings API.")
     model: str = Field(default="text-embedding-3-large", description="Name of the model at the server.")
     dim: int = Field(default=3072, ge=1, description="Length of a vector of the model, checked at the first answer.")
@@ -135,33 +138,69 @@ class OpenAIBackbone:
             done = list(pool.map(self._vectors, parts))
         return unit_rows(np.concatenate(done))
 
-    def rows(self, folder: Path, role: str) -> TextRows:
-        """Estimate what all rows of a role cost, and return their encoder.
+    def rows(self, folder: Path, role: str) -> "PaidTextRows":
+        """Return the encoder of one role of the dataset in `folder`.
 
         Raises:
-            SmecError: the estimate is above `max_cost`, or the role holds no texts.
+            SmecError: the role holds no texts.
         """
-        total = sum(
-            estimated_tokens(text)
-            for start in range(0, reading.count(folder, role), ESTIMATE_ROWS)
-            for text in self.settings.sent(reading.texts(folder, role, start, start + ESTIMATE_ROWS), role)
-        )
-        logger.info("%s of %s: about %d tokens, at most %.2f dollars", role, folder, total, self.bill.cost(total))
-        if self.bill.cost(total) > self.settings.max_cost:
-            raise SmecError(
-                f"Embedding the {role} of {folder} with {self.settings.model!r} takes about {total:,} tokens, "
-                f"{self.bill.cost(total):.2f} dollars at {self.settings.price} per million, which is more than "
-                f"max_cost: {self.settings.max_cost}. Nothing was sent. Raise max_cost if you mean it."
-            )
-        return TextRows.of(self, folder, role)
+        reading.texts(folder, role, 0, 1)
+        return PaidTextRows(self, folder, role)
 
     def _vectors(self, texts: list[str]) -> NDArray[np.float32]:
         tokens = sum(map(estimated_tokens, texts))
-        self.bill.reserve(tokens)
-        vectors, used = self.caller.embed(texts, tokens)
-        self.bill.settle(tokens, tokens if used is None else used)
+        reserved = self.bill.reserve(tokens)
+        try:
+            vectors, used = self.caller.embed(texts, tokens)
+        except SmecError:  # no answer, no price
+            self.bill.settle(reserved, 0, 0)
+            raise
+        self.bill.settle(reserved, tokens, tokens if used is None else used)
         check_dim(vectors.shape[1], self.settings, f"The model {self.settings.model!r}")
         return vectors
+
+
+@dataclass(frozen=True)
+class PaidTextRows(TextRows):
+    """Encodes ranges of rows for money."""
+
+    backbone: OpenAIBackbone
+
+    def begin(self, store: Path, missing: Sequence[tuple[int, int]]) -> None:
+        """Estimate what the missing rows cost, beside what earlier attempts at this store have spent.
+
+        Args:
+            store: folder of the shards, where the bill is kept until all of them are there.
+            missing: first row and the row after the last one, of each shard that is to be encoded.
+
+        Raises:
+            SmecError: both together are above `max_cost`.
+        """
+        settings, bill = self.backbone.settings, self.backbone.bill
+        bill.keep(store / BILL, {"base_url": settings.base_url, "model": settings.model})
+        total = sum(
+            estimated_tokens(text)
+            for first, last in missing
+            for start in range(first, last, ESTIMATE_ROWS)
+            for text in settings.sent(
+                reading.texts(self.folder, self.role, start, min(start + ESTIMATE_ROWS, last)), self.role
+            )
+        )
+        what = f"{self.role} of {self.folder}"
+        logger.info("%s: about %d tokens, at most %.2f dollars", what, total, bill.cost(total))
+        before = f"{bill.cost(bill.tokens):.2f} dollars were spent before, by {store / BILL}. " if bill.tokens else ""
+        if before:
+            logger.info("%s", before)
+        if bill.cost(total + bill.tokens) > settings.max_cost:
+            raise SmecError(
+                f"Embedding the {what} with {settings.model!r} takes about {total:,} tokens, "
+                f"{bill.cost(total):.2f} dollars at {settings.price} per million, which is more than "
+                f"max_cost: {settings.max_cost} allows. {before}Nothing was sent. Raise max_cost if you mean it."
+            )
+
+    def end(self) -> None:
+        """Close the bill: the store is whole."""
+        self.backbone.bill.close()
 
 
 def load(settings: OpenAISettings) -> OpenAIBackbone:

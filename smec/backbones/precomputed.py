@@ -20,6 +20,7 @@ class PrecomputedSettings(BackboneSettings):
     """The vectors that a dataset brings along."""
 
     encodes: ClassVar[frozenset[Modality]] = frozenset({"vectors"})
+    loads_model: ClassVar[bool] = False
     kind: Literal["precomputed"] = Field(default="precomputed", description="Vectors of a dataset of kind `arrays`.")
 
     def declared(self, role: str) -> dict[str, Any]:

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 SMALL_FILES = 1e6
 """Bytes of tables, figures and logs of a job."""
 BYTES_OF_SCORE = 30
-METRICS = 4
+METRICS = 3
 COMPRESSION = 0.5
 """Of texts in parquet with zstd, about."""
 ARCHIVE = 0.35

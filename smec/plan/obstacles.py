@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 GATED = ("meta-llama/", "google/gemma", "google/embeddinggemma", "mistralai/Mistral-7B-Instruct-v0.2")
 """Beginnings of hub ids whose pages ask for consent, and so for a token."""
+TELLING_FILES = ("config.json", "adapter_config.json")
+"""Of a model on a hub, the one of which it has: the second belongs to an adapter."""
 CODE_OF_ITS_OWN = "llm2clip"
 """A kind whose published models all bring code."""
 PATIENCE = 5.0
@@ -83,10 +85,10 @@ def _hub_models(values: Mapping[str, Any]) -> list[tuple[str, str | None]]:
     return [(part["model"], part["revision"]) for part in parts if is_hub_id(part["model"])]
 
 
-def _cached(model: str, revision: str | None, file: str = "config.json") -> bool:
+def _cached(model: str, revision: str | None) -> bool:
     from huggingface_hub import try_to_load_from_cache
 
-    return isinstance(try_to_load_from_cache(model, file, revision=revision), str)
+    return any(isinstance(try_to_load_from_cache(model, file, revision=revision), str) for file in TELLING_FILES)
 
 
 def _consent(values: Mapping[str, Any]) -> str | None:

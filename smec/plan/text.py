@@ -11,7 +11,7 @@ from smec.plan.planned import PlannedJob
 
 PHASES = {
     "data": ("fetch",),
-    "vectors": ("pretrain", "embed", "embed_part", "gather", "embed_finetuned"),
+    "vectors": ("pretrain", "embed", "embed_without_model", "embed_part", "gather", "embed_finetuned"),
     "training": ("mine", "train", "finetune"),
     "scores": ("evaluate",),
     "tables, figures, report": (),

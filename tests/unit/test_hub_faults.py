@@ -16,12 +16,13 @@ REFUSALS = {
     "expired-token": (401, "RepoNotFound"),
     "no-weights": (404, "EntryNotFound"),
 }
+KINDS = {"sentence_transformer": {"sha256": "0" * 64}, "llm2vec": {"dim": 8}}
 LOADING = f"""
 import sys
 from smec import backbones
 from smec.errors import SmecError
-for name in sys.argv[1:]:
-    values = {{"kind": "sentence_transformer", "model": "nobody/" + name, "revision": "{REVISION}", "sha256": "0" * 64}}
+for name in sys.argv[2:]:
+    values = {{"kind": sys.argv[1], "model": "nobody/" + name, "revision": "{REVISION}", **{KINDS}[sys.argv[1]]}}
     try:
         backbones.load(backbones.parse(values))
     except SmecError as error:
@@ -55,19 +56,19 @@ def hub():
         thread.join()
 
 
-def told(endpoint, home, *names):
+def told(endpoint, home, kind, *names):
     """What loading each model says, by its name."""
     hidden = {key: value for key, value in os.environ.items() if not key.startswith("HF_")}
     variables = {"HF_ENDPOINT": endpoint, "HF_HOME": str(home), "HF_HUB_OFFLINE": "0"}
-    command = [sys.executable, "-c", LOADING, *names]
+    command = [sys.executable, "-c", LOADING, kind, *names]
     done = subprocess.run(command, env=hidden | variables, capture_output=True, text=True, check=True)
     return dict(line.split(" ", 1) for line in done.stdout.splitlines())
 
 
-@pytest.fixture(scope="module")
-def refused(tmp_path_factory):
+@pytest.fixture(scope="module", params=KINDS)
+def refused(request, tmp_path_factory):
     with hub() as endpoint:
-        return told(endpoint, tmp_path_factory.mktemp("home"), *REFUSALS)
+        return told(endpoint, tmp_path_factory.mktemp("home"), request.param, *REFUSALS)
 
 
 @pytest.mark.parametrize(
@@ -85,5 +86,5 @@ def test_a_refusal_of_the_hub_says_what_to_do(refused, name, advice):
 
 
 def test_a_hub_that_cannot_be_reached_is_told(tmp_path):
-    message = told("http://127.0.0.1:9", tmp_path, "far-away")["far-away"]
+    message = told("http://127.0.0.1:9", tmp_path, "sentence_transformer", "far-away")["far-away"]
     assert "The hub cannot be reached: check the network and the proxy." in message

@@ -168,8 +168,22 @@ def test_what_stands_after_the_text_counts_and_what_stands_before_does_not(folde
     backbone = backbones.load(settings(folders / "qwen2", prefix="<user> ", suffix="<end>", query_instruction="Find:"))
     assert backbone.settings.before("corpus") == "<user> "
     assert backbone.settings.before("queries") == "<user> Find: "
-    ids, _, of_text = tokenised(backbone.tokenizer, backbone.settings.before("queries"), ["a cat<end>"], 64)
+    ids, _, of_text = tokenised(backbone.tokenizer, backbone.settings.before("queries"), ["a cat"], 64, "<end>")
     assert backbone.tokenizer.decode(ids[0][of_text[0]]).strip() == "a cat<end>"
+
+
+def test_a_long_text_is_cut_and_what_stands_after_it_stays(folders):
+    """The state that `last` reads is that of the suffix, as the model was trained."""
+    backbone = backbones.load(settings(folders / "qwen2", suffix="<end>", pooling="last", max_length=9))
+    long, kept = "a cat and dogs " * 20, len(backbone.tokenizer("<end>")["input_ids"])
+    ids, attended, _ = tokenised(backbone.tokenizer, "", [long, "a cat"], 9, "<end>")
+    for row, mask in zip(ids, attended.bool(), strict=True):
+        assert backbone.tokenizer.decode(row[mask][-kept:]).strip() == "<end>"
+    assert attended.sum(dim=1).tolist()[0] == 9
+    wanted = states(backbone.model, ids[0].tolist())[-1]
+    np.testing.assert_allclose(backbone.encode([long], "corpus")[0], wanted / np.linalg.norm(wanted), atol=1e-5)
+    start = backbone.tokenizer(long)["input_ids"][: 9 - kept]
+    assert ids[0][: 9 - kept].tolist() == start
 
 
 def test_vectors_depend_neither_on_order_nor_on_the_batch(loaded):

@@ -215,10 +215,53 @@ def test_the_estimate_is_told_and_the_ceiling_holds_before_the_first_call(api, t
 
 def test_what_the_server_counts_holds_the_ceiling_too(api):
     api.tokens_per_text = 50
-    backbone = loaded(api, price=1e6, max_cost=100, batch_size=1)
-    with pytest.raises(SmecError, match=r"ceiling is reached: 100.00 dollars are spent and the next .* at 1.00"):
+    backbone = loaded(api, price=1e6, max_cost=149, batch_size=1, concurrency=1)
+    with pytest.raises(SmecError, match=r"ceiling is reached: 100.00 dollars are spent and the next .* at 50.00"):
         backbone.encode(["a", "b", "c"], "corpus")
-    assert api.seen == 2
+    assert api.seen == 2, "one token was estimated and fifty were counted, so the next is reckoned with fifty"
+
+
+def test_attempts_at_a_store_share_one_ceiling(api, tmp_path):
+    """Estimated at 90 in all, and counted at three times that, for thirty texts of three tokens."""
+    prepare(tmp_path / "data")
+    api.tokens_per_text = 9
+    used = settings(api, price=1e6, max_cost=100, batch_size=1, concurrency=1)
+    with pytest.raises(SmecError, match=r"ceiling is reached: 99.00 dollars are spent"):
+        embed(tmp_path / "data", used, "corpus", tmp_path / "store", shard_rows=4)
+    assert len(api.texts()) == 11
+    for _ in range(2):
+        with pytest.raises(SmecError, match=r"about 66 tokens, 66.00 .*99.00 dollars were spent before.*Nothing was"):
+            embed(tmp_path / "data", used, "corpus", tmp_path / "store", shard_rows=4)
+    assert len(api.texts()) == 11
+    enough = settings(api, price=1e6, max_cost=300, batch_size=1)
+    embed(tmp_path / "data", enough, "corpus", tmp_path / "store", shard_rows=4)
+    assert len(api.texts()) == 11 + 22 and not (tmp_path / "store/bill.json").exists()
+    with pytest.raises(SmecError, match=r"takes about 90 tokens, 90.00 dollars.*allows. Nothing"):
+        embed(
+            tmp_path / "data", used.model_copy(update={"model": "other", "max_cost": 5}), "corpus", tmp_path / "store"
+        )
+
+
+def test_a_request_without_an_answer_costs_nothing(api, tmp_path):
+    prepare(tmp_path / "data")
+    api.faults = [error(500, "oops")]
+    used = settings(api, price=1e6, max_cost=90, attempts=1, batch_size=30)
+    with pytest.raises(SmecError, match="finished shards are kept"):
+        embed(tmp_path / "data", used, "corpus", tmp_path / "store")
+    embed(tmp_path / "data", used, "corpus", tmp_path / "store")
+    assert len(api.texts()) == 30
+
+
+def test_the_bill_of_a_killed_job_holds_what_was_under_way(tmp_path):
+    bill = Bill(price=2, ceiling=1)
+    bill.keep(tmp_path / "bill.json", {"model": "a"})
+    assert bill.reserve(400_000) == 400_000
+    after = Bill(price=2, ceiling=1)
+    after.keep(tmp_path / "bill.json", {"model": "a"})
+    assert after.tokens == 400_000
+    other = Bill(price=2, ceiling=1)
+    other.keep(tmp_path / "bill.json", {"model": "b"})
+    assert other.tokens == 0
 
 
 def test_a_server_that_counts_nothing_is_billed_by_the_estimate(api):
@@ -229,14 +272,16 @@ def test_a_server_that_counts_nothing_is_billed_by_the_estimate(api):
 
 
 def test_the_bill_by_hand():
-    bill = Bill(price=2, ceiling=1)
-    assert bill.cost(500_000) == 1
-    bill.reserve(400_000)
-    bill.settle(400_000, 300_000)
-    bill.reserve(200_000)
-    assert bill.tokens == 500_000
-    with pytest.raises(SmecError, match=r"ceiling is reached: 1.00 dollars are spent"):
-        bill.reserve(1)
+    bill = Bill(price=1, ceiling=1)
+    assert bill.cost(500_000) == 0.5
+    assert bill.reserve(400_000) == 400_000
+    bill.settle(400_000, 400_000, 300_000)
+    assert bill.reserve(100_000) == 100_000, "an estimate that was too high stays as it is"
+    bill.settle(100_000, 100_000, 300_000)
+    assert bill.tokens == 600_000
+    assert bill.reserve(20_000) == 24_000, "600,000 were counted for 500,000"
+    with pytest.raises(SmecError, match=r"ceiling is reached: 0.62 dollars are spent .* at 0.48"):
+        bill.reserve(400_000)
 
 
 def test_the_pace_by_hand():

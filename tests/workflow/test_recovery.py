@@ -12,7 +12,9 @@ import time
 
 import psutil
 import pytest
+from filelock import FileLock
 
+from smec.results_lock import NAME
 from tests.workflow.running import CORES, NOTHING, SMOKE, environment, snakemake, tool
 
 pytestmark = pytest.mark.workflow
@@ -66,6 +68,21 @@ def assert_refused(folder):
     status, told = tool(folder, "snakemake", "--cores", "1", *SMOKE)
     assert status == 1 and "Directory cannot be locked" in told and str(folder) in told and "--unlock" in told
     assert not re.search("^rule ", told, re.MULTILINE)
+
+
+def test_two_checkouts_that_share_their_results_do_not_work_there_at_once(smoke, tmp_path):
+    """Snakemake's own lock is in the folder of each; the results are another one, which both lead to."""
+    folder = tmp_path / "second"
+    shutil.copytree(smoke, folder, symlinks=True, ignore=shutil.ignore_patterns("results"))
+    shutil.copytree(smoke / "results", tmp_path / "results")
+    (tmp_path / "results/report.html").unlink()
+    (folder / "results").symlink_to(tmp_path / "results")
+    with FileLock(tmp_path / "results" / NAME):
+        status, told = tool(folder, "snakemake", "--cores", "1", *SMOKE)
+        assert status == 1 and "Another workflow is at work in" in told and str(tmp_path / "results") in told
+        assert not (tmp_path / "results/report.html").exists()
+    snakemake(folder, "--cores", CORES, *SMOKE)
+    assert (tmp_path / "results/report.html").exists()
 
 
 def files(folder):

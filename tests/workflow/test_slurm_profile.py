@@ -52,6 +52,27 @@ def test_embedding_asks_for_a_gpu_and_training_where_the_configuration_says_so(f
     assert PROFILE["set-resource-scopes"] == {"gpu": "local"}, "each group is limited, and not all of them together"
 
 
+def test_a_store_that_a_server_fills_holds_no_gpu_and_one_of_them_runs_at_a_time(tree, tmp_path):
+    """The vectors of the API and those that a dataset brings; what a model makes asks for a GPU as ever."""
+    asked_for = {"openai": {"kind": "openai", "dim": 8}, "ours": {"kind": "precomputed", "dim": 8}}
+    overlay = tmp_path / "overlay.yaml"
+    overlay.write_text(yaml.safe_dump({"backbones": asked_for}))
+    targets = [f"results/embeddings/pydocs_smoke/{name}/queries/manifest.json" for name in (*asked_for, "minilm")]
+    found = {}
+    for target in targets:
+        told = snakemake(tree, "--dry-run", "--workflow-profile", "profiles/slurm", *SMOKE, str(overlay), "--", target)
+        (rule, resources) = next((rule, told) for rule, _, told in PLANNED.findall(told) if rule.startswith("embed"))
+        found[rule] = [*found.get(rule, []), resources]
+    assert [("api=1" in told, "gpu=0" in told) for told in found["embed_without_model"]] == [
+        (True, True),
+        (False, True),
+    ]
+    assert ["gpu=1" in told for told in found["embed"]] == [True]
+    for profile in ("default", "slurm"):
+        limits = yaml.safe_load((ROOT / f"profiles/{profile}/config.yaml").read_text())["resources"]
+        assert limits in (["gpu=1", "api=1"], {"gpu": 1, "api": 1})
+
+
 def test_the_last_attempt_fits_the_partitions(last):
     for rule, resources in last.items():
         limits = PARTITIONS["gpu" if resources.get("gpu") else "cpu"]
@@ -61,8 +82,12 @@ def test_the_last_attempt_fits_the_partitions(last):
 
 
 def test_the_profile_names_rules_that_there_are(first):
-    rules = re.findall(r"^rule (\w+):", "".join(path.read_text() for path in (ROOT / "workflow").rglob("*.smk")), re.M)
-    assert (PROFILE["groups"].keys() | PROFILE["set-resources"].keys()) <= set(rules)
+    rules = re.findall(
+        r"^rule (\w+):|^use rule \w+ as (\w+) with",
+        "".join(path.read_text() for path in (ROOT / "workflow").rglob("*.smk")),
+        re.M,
+    )
+    assert (PROFILE["groups"].keys() | PROFILE["set-resources"].keys()) <= set(map("".join, rules))
     assert PROFILE["group-components"].keys() < set(PROFILE["groups"].values())
 
 

@@ -111,6 +111,14 @@ def backbone_of(wildcards):
     return trained_settings(settings, Path(RUN.format(**wildcards)) / "all")
 
 
+def backbones_without_model():
+    return [
+        name
+        for name, values in CONFIG.backbones.items()
+        if not backbones.parse(values).loads_model
+    ]
+
+
 def source_files(wildcards):
     """Files that a dataset is built from: an edit of one of them builds it anew."""
     settings = datasets.parse(CONFIG.datasets[wildcards.dataset])

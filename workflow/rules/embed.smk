@@ -52,6 +52,17 @@ rule embed:
         " --output $(dirname {output:q}) 2> {log:q}"
 
 
+# Vectors that a server computes or the dataset brings: no GPU is held for them, and only one job at a time asks a server,
+# whose limits are on all of them together.
+use rule embed as embed_without_model with:
+    wildcard_constraints:
+        backbone=one_of(backbones_without_model()),
+    threads: 1
+    resources:
+        gpu=0,
+        api=lambda w: int(CONFIG.backbones[w.backbone].get("kind") == "openai"),
+
+
 # Large corpora, where `embed_jobs` of an experiment is above 1: each job writes its part of the shards.
 rule embed_part:
     input:
@@ -103,7 +114,7 @@ rule gather:
         "python -m smec gather {input:q} --output $(dirname {output:q}) 2> {log:q}"
 
 
-ruleorder: gather > embed
+ruleorder: gather > embed_without_model > embed
 
 
 rule mine:

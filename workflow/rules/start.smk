@@ -1,14 +1,16 @@
-# Before the first job: disk, keys, models and data that the jobs of this run will need. Not in dry runs.
+# Before the first job, not in dry runs: nobody else is at work in results/; disk, keys, models and data that the jobs of
+# this run will need are there; and the processes that short jobs are forked from start.
 onstart:
-    if CONFIG.plan.check:
-        from smec.plan.obstacles import obstacles, refuse
-        from smec.plan.planned import planned
+    from smec.forkserver import starting
+    from smec.plan.obstacles import obstacles, refuse
+    from smec.plan.planned import planned
+    from smec.results_lock import hold
 
-        try:
+    try:
+        hold(Path("results"))
+        if CONFIG.plan.check:
             refuse(obstacles(CONFIG, planned(workflow.dag.needrun_jobs())))
-        except SmecError as error:
-            sys.exit(f"error: {error}")
+    except SmecError as error:
+        sys.exit(f"error: {error}")
     if CONFIG.forked and workflow.local_exec:
-        from smec.forkserver import starting
-
         starting.start(CONFIG.forked)
