@@ -38,6 +38,7 @@ run: setup ## compute every table and figure of config/config.yaml
 analyses: setup ## every ablation and analysis of config/analyses.yaml
 	@echo "analyses: snakemake --cores all analyses"
 	snakemake --cores all analyses --quiet rules host reason
+	snakemake --report results/snakemake-report.html --quiet host reason rules progress -- analyses
 	@$(BIN)/python -m smec summary results/tables/*.csv
 
 REPRODUCE ?= reproduce_paper

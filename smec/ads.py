@@ -98,6 +98,10 @@ def commitment_warnings(notes: list[dict[str, Any]]) -> list[str]:
 
 
 def late_change(notes: list[dict[str, Any]]) -> float:
-    """Return the largest share of the dimensions that changed in one of the last epochs of `notes`; 0 without any."""
-    late = [float(note["changed"]) for note in notes[math.ceil(SETTLED_SHARE * len(notes)) :]]
-    return max(late, default=0.0)
+    """Return the largest share of the dimensions that changed in one of the last epochs of `notes`; 0 without any.
+
+    The last of them counts however few there are: where the first epoch is the one that is kept, it alone has changed
+    anything.
+    """
+    first = min(math.ceil(SETTLED_SHARE * len(notes)), len(notes) - 1)
+    return max((float(note["changed"]) for note in notes[max(first, 0) :]), default=0.0)

@@ -74,6 +74,8 @@ class OpenClipSettings(BackboneSettings):
                 "`revision` must be the full commit hash (40 hexadecimal digits), so that results can be repeated; "
                 f"got {self.revision!r}"
             )
+        if self.revision is not None and (self.checkpoint is not None or open_clip_files.is_folder(self.model)):
+            raise ValueError("leave `revision` out: the weights are local files, which are known by their sha256")
         return self
 
     @model_validator(mode="after")
@@ -88,7 +90,7 @@ class OpenClipSettings(BackboneSettings):
     def check(self) -> None:
         """Look whether local files are there and fit, and whether open_clip knows the tag (see the base class)."""
         if self.pretrained is not None:
-            open_clip_files.pretrained_entry(self.model, self.pretrained)
+            open_clip_files.pretrained_entry(self.model, self.pretrained, self.revision)
         if open_clip_files.is_folder(self.model):
             open_clip_files.check_folder(self.model, self.dim)
         if self.checkpoint is not None and not self.checkpoint.is_file():
@@ -139,7 +141,7 @@ class OpenClipBackbone:
         settings: how it is used.
         device: cpu or cuda.
         workers: processes that decode images.
-        identity: precision and checksum of the files.
+        identity: precision, checksum of the files, and the tokenizer where it is none of them.
         details: versions of the libraries and the device.
     """
 
@@ -188,16 +190,19 @@ def load(settings: OpenClipSettings) -> OpenClipBackbone:
     """Find the weights, check them and load the model.
 
     Raises:
-        SmecError: a file or the GPU is missing, the hub cannot be reached, or the weights are of another architecture.
+        SmecError: a file, the tokenizer or the GPU is missing, the hub cannot be reached, or the weights are of another
+            architecture.
     """
     from smec.image_batches import default_workers
 
     if settings.trained_on is None:
         settings.check()
     files = open_clip_files.resolve(settings)
+    named = open_clip_files.hub_tokenizer(files)
     device = chosen_device(settings.device)
     precision = chosen_precision(settings.precision, device)
-    model, transform, tokenizer = _loaded(settings, files, device, precision)
+    tokenizer = open_clip_files.tokenizer(files)
+    model, transform = _loaded(settings, files, device, precision)
     return OpenClipBackbone(
         model=model,
         transform=transform,
@@ -205,7 +210,7 @@ def load(settings: OpenClipSettings) -> OpenClipBackbone:
         settings=settings,
         device=device,
         workers=default_workers(device) if settings.workers is None else settings.workers,
-        identity={"precision": precision, "weights": files.sha256},
+        identity={"precision": precision, "weights": files.sha256, **({"tokenizer": named} if named else {})},
         details={"versions": _versions(), "device": device},
     )
 
@@ -222,14 +227,13 @@ def _loaded(settings: OpenClipSettings, files: open_clip_files.ClipFiles, device
             force_preprocess_cfg=files.preprocess,
             require_pretrained=True,
         )
-        tokenizer = open_clip.get_tokenizer(files.name)
     # Loaders of third parties raise anything, from RuntimeError to a safetensors error of its own.
     except Exception as error:
         raise SmecError(_unloadable(settings, files, error)) from error
     model.eval()
     check_dim(int(getattr(model.visual, "output_dim", settings.dim)), settings, f"The model {settings.model!r}")
     preprocess = open_clip.transform.PreprocessCfg(**model.visual.preprocess_cfg)
-    return model, open_clip.transform.image_transform_v2(preprocess, is_train=False), tokenizer
+    return model, open_clip.transform.image_transform_v2(preprocess, is_train=False)
 
 
 def _unloadable(settings: OpenClipSettings, files: open_clip_files.ClipFiles, error: Exception) -> str:

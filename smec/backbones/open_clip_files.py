@@ -1,4 +1,4 @@
-"""Which files make an open_clip model, and whether they fit; the library itself is only imported to download."""
+"""Which files make an open_clip model, and whether they fit; the library is only imported where it must be."""
 
 import importlib.util
 import json
@@ -11,6 +11,10 @@ from smec.errors import SmecError, nearest_name
 from smec.files import read_json, sha256_of_file, sha256_of_json
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import torch
+
     from smec.backbones.open_clip import OpenClipSettings
 
 HUB = "hf-hub:"
@@ -91,11 +95,12 @@ def check_folder(model: str, dim: int) -> None:
     check_width(content["model_cfg"], dim, model)
 
 
-def pretrained_entry(model: str, tag: str) -> dict[str, Any]:
+def pretrained_entry(model: str, tag: str, revision: str | None) -> dict[str, Any]:
     """Return what open_clip knows of the weights `tag` of an architecture; this imports open_clip.
 
     Raises:
-        SmecError: open_clip has no such weights, or they were trained with another activation.
+        SmecError: open_clip has no such weights, they were trained with another activation, or there is a `revision`
+            and they are not on the hub.
     """
     from open_clip import pretrained
 
@@ -108,6 +113,11 @@ def pretrained_entry(model: str, tag: str) -> dict[str, Any]:
             else f"open_clip has no weights for the model {model!r}. Give a `checkpoint`."
         )
     _check_activation(model, tag, entry)
+    if revision is not None and not entry.get("hf_hub"):
+        raise SmecError(
+            f"The weights {tag!r} of the model {model!r} do not come from the hub, so the revision {revision} says "
+            "nothing of them. Leave `revision` out: the vectors are stored with the sha256 of the file."
+        )
     return entry
 
 
@@ -155,6 +165,45 @@ def differences(files: ClipFiles) -> list[str]:
     return told + [f"{name} has no place" for name in found if name not in wanted]
 
 
+def hub_tokenizer(files: ClipFiles) -> str | None:
+    """Return the hub id of the tokenizer where open_clip fetches one; None where it brings it, or a folder holds it."""
+    if files.name.startswith(FOLDER):
+        return None
+    architecture = json.loads(architectures()[files.name].read_text(encoding="utf-8"))
+    return architecture.get("text_cfg", {}).get("hf_tokenizer_name") or None
+
+
+def tokenizer(files: ClipFiles) -> "Callable[[list[str]], torch.Tensor]":
+    """Load what makes int64 (n, context length) of n texts.
+
+    Raises:
+        SmecError: the folder of the model lacks it, or the hub that it comes from cannot be reached.
+    """
+    import open_clip
+
+    try:
+        found: Callable[[list[str]], torch.Tensor] = open_clip.get_tokenizer(files.name)
+    # As in `_snapshot`.
+    except Exception as error:
+        raise SmecError(_without_tokenizer(files, _reason(error))) from error
+    return found
+
+
+def _without_tokenizer(files: ClipFiles, reason: str) -> str:
+    name = hub_tokenizer(files)
+    if name is None:
+        place = files.name.removeprefix(FOLDER)
+        return (
+            f"The tokenizer of the model {place!r} could not be loaded: {reason} Its weights are not at fault. Put the "
+            "files of the tokenizer, such as tokenizer.json, beside them."
+        )
+    return (
+        f"The tokenizer {name!r} of the model {files.name!r} could not be loaded: {reason} Its weights are not at "
+        "fault: open_clip takes the tokenizer from the hub, wherever they are. Download it where there is a network, "
+        f"by `hf download {name}`, and set HF_HOME to the folder of that cache."
+    )
+
+
 def _in_folder(folder: Path) -> ClipFiles:
     weights = next(folder / name for name in WEIGHTS if (folder / name).exists())
     return ClipFiles(f"{FOLDER}{folder}", weights, files_sha256(folder))
@@ -175,9 +224,9 @@ def _tagged(settings: "OpenClipSettings") -> ClipFiles:
     from open_clip import pretrained
 
     tag = str(settings.pretrained)
-    entry = pretrained_entry(settings.model, tag)
+    entry = pretrained_entry(settings.model, tag, settings.revision)
     try:
-        if settings.revision and entry.get("hf_hub"):
+        if settings.revision:
             repository, _, file = entry["hf_hub"].rpartition("/")
             found = pretrained.download_pretrained_from_hf(repository, file or None, revision=settings.revision)
         else:
@@ -206,9 +255,12 @@ def _digest(model: str, checkpoint: Path, preprocess: dict[str, Any]) -> str:
     return sha256_of_json([architecture, sha256_of_file(checkpoint), preprocess])
 
 
+def _reason(error: Exception) -> str:
+    return (" ".join(str(error).split()) or type(error).__name__)[:300]
+
+
 def _unreachable(what: str, error: Exception) -> str:
-    reason = (" ".join(str(error).split()) or type(error).__name__)[:300]
     return (
-        f"The model {what} could not be downloaded: {reason} Check the name, the revision and the network; or download "
-        "it elsewhere and give its folder as `model`, or its weights as `checkpoint`."
+        f"The model {what} could not be downloaded: {_reason(error)} Check the name, the revision and the network; or "
+        "download it elsewhere and give its folder as `model`, or its weights as `checkpoint`."
     )

@@ -7,6 +7,7 @@ The categories are dress, jacket, pants, skirt and top. Photos with the same des
 have several photos, and some descriptions are of several products.
 """
 
+import io
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal
@@ -14,6 +15,7 @@ from typing import Literal
 from pydantic import Field
 
 from smec.datasets.base import Dataset
+from smec.datasets.image_folder import utf8_text
 from smec.datasets.image_sets import ImageSettings, ImageTask, Pictures, from_files
 from smec.datasets.layout import Expected, check_layout
 from smec.datasets.splits import TEST, TRAIN
@@ -55,7 +57,8 @@ def load(settings: Fashion200kSettings, folder: Path) -> Dataset:
     """Read the lists and pair photos with descriptions.
 
     Raises:
-        SmecError: the layout is not as described above, or a photo cannot be used (see `image_sets.from_files`).
+        SmecError: the layout is not as described above, a list has a fault, or a photo cannot be used (see
+            `image_sets.from_files`).
     """
     told = settings.missing()
     if told:
@@ -64,7 +67,8 @@ def load(settings: Fashion200kSettings, folder: Path) -> Dataset:
     captions = [caption for _, caption, _ in rows]
     pictures = Pictures(
         ids=[photo for photo, _, _ in rows],
-        groups=captions,
+        # Photos without a description do not belong together.
+        groups=[caption or photo for photo, caption, _ in rows],
         splits=[split for _, _, split in rows],
         captions=captions,
         asks=[True] * len(rows),
@@ -80,12 +84,13 @@ def _lists() -> Iterator[tuple[str, str]]:
 
 
 def _listed(path: Path) -> Iterator[tuple[str, str]]:
-    with path.open(encoding="utf-8") as stream:
-        for number, line in enumerate(stream, start=1):
-            cells = line.rstrip("\n").split("\t")
-            if len(cells) != CELLS:
-                raise SmecError(
-                    f"Line {number} of {path} has {len(cells)} cells instead of {CELLS}: photo, detection score and "
-                    f"description, separated by tabs. Get it again from {HOME}."
-                )
-            yield cells[0].strip(), " ".join(cells[2].split())
+    for number, line in enumerate(io.StringIO(utf8_text(path), newline=None), start=1):
+        cells = line.rstrip("\n").split("\t")
+        if len(cells) != CELLS:
+            raise SmecError(
+                f"Line {number} of {path} has {len(cells)} cells instead of {CELLS}: photo, detection score and "
+                f"description, separated by tabs. Get it again from {HOME}."
+            )
+        if not cells[0].strip():
+            raise SmecError(f"Line {number} of {path} names no photo. Get it again from {HOME}.")
+        yield cells[0].strip(), " ".join(cells[2].split())

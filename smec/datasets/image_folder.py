@@ -5,15 +5,16 @@
 """
 
 import csv as csv_format
+import io
 import string
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
 import pyarrow as pa
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from smec.datasets.base import Dataset
 from smec.datasets.image_faults import Faults
@@ -25,6 +26,7 @@ from smec.errors import SmecError, nearest_name
 from smec.modality import Modality
 
 Row = dict[str, str]
+HOW_TO_CAPTION = "put columns in braces, such as '{name}: {keywords}', and write a brace that is text twice"
 
 
 class ImageFolderSettings(ImageSettings):
@@ -65,6 +67,19 @@ class ImageFolderSettings(ImageSettings):
         default_factory=dict, description="Values of columns that an image must have to be a document; empty: any."
     )
 
+    @field_validator("caption")
+    @classmethod
+    def _is_made_of_columns(cls, caption: str | None) -> str | None:
+        if caption is not None:
+            try:
+                columns = _columns_of(caption)
+                caption.format(**dict.fromkeys(columns, "word"))
+            except (ValueError, LookupError, AttributeError) as error:
+                raise ValueError(f"{caption!r} cannot be filled in ({error}); {HOW_TO_CAPTION}") from error
+            if not columns:
+                raise ValueError(f"{caption!r} names no column; {HOW_TO_CAPTION}")
+        return caption
+
     @model_validator(mode="after")
     def _can_be_paired(self) -> "ImageFolderSettings":
         if self.task != "image" and self.caption is None:
@@ -97,7 +112,7 @@ def load(settings: ImageFolderSettings, folder: Path) -> Dataset:
         raise SmecError(f"The image folder {settings.path} does not exist. Correct `path`, or put the images there.")
     listed = _from_csv(settings, settings.csv) if settings.csv else _from_folders(settings)
     source = str(settings.csv or settings.path)
-    pictures = _pictures(listed, settings, source)
+    pictures = _pictures(_with_columns_of_labels(listed, settings), settings, source)
     if settings.vectors:
         return _with_vectors(pictures, settings, source, folder / "vectors.npy")
     return from_files(pictures, settings.path, source, settings)
@@ -118,23 +133,22 @@ def _with_vectors(pictures: Pictures, settings: ImageFolderSettings, source: str
 
 @dataclass(frozen=True)
 class _Listed:
-    """Rows of a list of images, and what their columns are called."""
+    """Rows of a list of images, all columns, of which a row may lack some, and what those with a meaning are called."""
 
     rows: list[Row]
+    columns: tuple[str, ...]
     file: str
     label: str | None
     split: str | None
 
 
 def _from_csv(settings: ImageFolderSettings, path: Path) -> _Listed:
-    rows = list(_read(path))
+    rows = list(csv_rows(path))
     own = {"file_column": settings.file_column, "label_column": settings.label_column}
+    columns = _columns(rows, path)
     for key, column in {**own, "split_column": settings.split_column}.items():
-        _require(column, rows, path, key)
-    if settings.label_csv is not None and settings.label_column is not None:
-        further = _by_label(settings.label_csv, settings.label_column)
-        rows = [{**further.get(row[settings.label_column], {}), **row} for row in rows]
-    return _Listed(rows, settings.file_column, settings.label_column, settings.split_column)
+        _require(column, columns, path, key)
+    return _Listed(rows, columns, settings.file_column, settings.label_column, settings.split_column)
 
 
 def _from_folders(settings: ImageFolderSettings) -> _Listed:
@@ -149,39 +163,57 @@ def _from_folders(settings: ImageFolderSettings) -> _Listed:
                 f"The image {path} lies in no folder of a label. Expected {settings.path}/"
                 f"{'SPLIT/' if settings.split_folders else ''}LABEL/image; move it, or list the images in a `csv`."
             )
-        rows.append({"file": "/".join(parts), "label": parts[depth - 2], "split": parts[0]})
+        split = {"split": parts[0]} if settings.split_folders else {}
+        rows.append({"file": "/".join(parts), "label": parts[depth - 2], **split})
     if not rows:
         raise SmecError(f"{settings.path} holds no images ({', '.join(sorted(SUFFIXES))}). Correct `path`.")
-    return _Listed(rows, "file", "label", "split" if settings.split_folders else None)
+    return _Listed(rows, tuple(rows[0]), "file", "label", "split" if settings.split_folders else None)
+
+
+def _with_columns_of_labels(listed: _Listed, settings: ImageFolderSettings) -> _Listed:
+    path, column, label = settings.label_csv, settings.label_column, listed.label
+    if path is None or column is None or label is None:
+        return listed
+    lines = list(csv_rows(path))
+    columns = _columns(lines, path)
+    _require(column, columns, path, "label_column")
+    of_label = {_text(line, column): line for line in lines}
+    rows = [{**of_label.get(_text(row, label), {}), **row} for row in listed.rows]
+    return replace(listed, rows=rows, columns=(*listed.columns, *columns))
 
 
 def _pictures(listed: _Listed, settings: ImageFolderSettings, source: str) -> Pictures:
     rows = listed.rows
+    lists = source if settings.label_csv is None else f"{source} with {settings.label_csv}"
     for fields, key in ((settings.query_where, "query_where"), (settings.corpus_where, "corpus_where")):
         for column in fields:
-            _require(column, rows, source, key)
+            _require(column, listed.columns, lists, key)
     captions = [""] * len(rows)
     if settings.caption is not None:
-        columns = [name for _, name, _, _ in string.Formatter().parse(settings.caption) if name]
+        columns = _columns_of(settings.caption)
         for column in columns:
-            _require(column, rows, source, "caption")
+            _require(column, listed.columns, lists, "caption")
         captions = [_caption(settings.caption, columns, row) for row in rows]
     return Pictures(
-        ids=[_cell(row, listed.file, source, line) for line, row in enumerate(rows)],
+        ids=[cell(row, listed.file, source, line) for line, row in enumerate(rows)],
         groups=captions
         if listed.label is None
-        else [_cell(row, listed.label, source, line) for line, row in enumerate(rows)],
+        else [cell(row, listed.label, source, line) for line, row in enumerate(rows)],
         splits=[""] * len(rows)
         if listed.split is None
-        else [_split(_cell(row, listed.split, source, line), source) for line, row in enumerate(rows)],
+        else [_split(cell(row, listed.split, source, line), source) for line, row in enumerate(rows)],
         captions=captions,
         asks=[_fits(row, settings.query_where) for row in rows],
         answers=[_fits(row, settings.corpus_where) for row in rows],
     )
 
 
+def _columns_of(template: str) -> list[str]:
+    return [name for _, name, _, _ in string.Formatter().parse(template) if name is not None]
+
+
 def _caption(template: str, columns: list[str], row: Mapping[str, str]) -> str:
-    values = {column: (row.get(column) or "").strip() for column in columns}
+    values = {column: _text(row, column) for column in columns}
     return " ".join(template.format(**values).split()) if all(values.values()) else ""
 
 
@@ -195,34 +227,47 @@ def _split(name: str, source: str) -> str:
     return SPLIT_NAMES[name]
 
 
-def _cell(row: Mapping[str, str], column: str, source: str, place: int) -> str:
-    value = (row.get(column) or "").strip()
+def cell(row: Mapping[str, str], column: str, source: Path | str, place: int) -> str:
+    """Return what row `place` (from 0) of the list `source` has in a column, or raise `SmecError` for nothing."""
+    value = _text(row, column)
     if not value:
         raise SmecError(f"Line {place + 2} of {source} has nothing in the column {column!r}. Fill it in.")
     return value
 
 
-def _by_label(path: Path, column: str) -> dict[str, Row]:
-    rows = list(_read(path))
-    _require(column, rows, path, "label_column")
-    return {row[column]: row for row in rows}
-
-
-def _read(path: Path) -> Iterator[Row]:
+def csv_rows(path: Path) -> Iterator[Row]:
+    """Yield the lines after the header of a csv file, None where they are too short, or raise `SmecError`."""
     try:
-        with path.open(encoding="utf-8-sig", newline="") as stream:
-            for line, row in enumerate(csv_format.DictReader(stream, strict=True), start=2):
-                if None in row:
-                    raise SmecError(f"Line {line} of {path} has more cells than the header. Quote cells with commas.")
-                yield row
+        reader = csv_format.DictReader(io.StringIO(utf8_text(path), newline=""), strict=True)
+        for line, row in enumerate(reader, start=2):
+            if None in row:
+                raise SmecError(f"Line {line} of {path} has more cells than the header. Quote cells with commas.")
+            yield row
+    except csv_format.Error as error:
+        raise SmecError(f"{path} is not a csv file ({error}). Save it again.") from error
+
+
+def utf8_text(path: Path) -> str:
+    """Return the text of a file without a byte order mark, or raise `SmecError` with the line that is not in UTF-8."""
+    try:
+        return path.read_bytes().decode("utf-8-sig")
     except OSError as error:
         raise SmecError(f"{path} cannot be read ({error.strerror or error}). Correct the path.") from error
-    except (UnicodeDecodeError, csv_format.Error) as error:
-        raise SmecError(f"{path} is not a csv file in UTF-8 ({error}). Save it again.") from error
+    except UnicodeDecodeError as error:
+        line = error.object.count(b"\n", 0, error.start) + 1
+        raise SmecError(f"Line {line} of {path} is not in UTF-8 ({error.reason}). Save the file as UTF-8.") from error
 
 
-def _require(column: str | None, rows: list[Row], path: Path | str, key: str) -> None:
+def _text(row: Mapping[str, str], column: str) -> str:
+    return (row.get(column) or "").strip()
+
+
+def _columns(rows: list[Row], path: Path) -> tuple[str, ...]:
     if not rows:
         raise SmecError(f"{path} lists nothing. Check that the file is complete.")
-    if column is not None and column not in rows[0]:
-        raise SmecError(f"{path} has no column {column!r}, which `{key}` names. {nearest_name(column, rows[0])}")
+    return tuple(rows[0])
+
+
+def _require(column: str | None, columns: Collection[str], source: Path | str, key: str) -> None:
+    if column is not None and column not in columns:
+        raise SmecError(f"{source} has no column {column!r}, which `{key}` names. {nearest_name(column, columns)}")

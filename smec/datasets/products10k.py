@@ -6,13 +6,13 @@
 {path}/test/{name}             those of test_kaggletest.csv, unpacked from test.zip
 """
 
-import csv
 from pathlib import Path
 from typing import Literal
 
 from pydantic import Field
 
 from smec.datasets.base import Dataset
+from smec.datasets.image_folder import cell, csv_rows
 from smec.datasets.image_sets import ImageSettings, ImageTask, Pictures, from_files
 from smec.datasets.layout import Expected, check_layout
 from smec.datasets.splits import TEST, TRAIN
@@ -59,7 +59,8 @@ def load(settings: Products10kSettings, folder: Path) -> Dataset:
     """Read both lists and pair the photos by product.
 
     Raises:
-        SmecError: the layout is not as described above, or a photo cannot be used (see `image_sets.from_files`).
+        SmecError: the layout is not as described above, a list has a fault, or a photo cannot be used (see
+            `image_sets.from_files`).
     """
     told = settings.missing()
     if told or settings.task != "image":
@@ -84,9 +85,11 @@ def load(settings: Products10kSettings, folder: Path) -> Dataset:
 
 
 def _listed(path: Path) -> list[tuple[str, str]]:
-    with path.open(encoding="utf-8-sig", newline="") as stream:
-        reader = csv.DictReader(stream)
-        columns = list(reader.fieldnames or ())
-        if not {"name", "class"} <= set(columns):
-            raise SmecError(f"{path} has the columns {columns}; Products-10K's has name and class. Get it from {HOME}.")
-        return [(row["name"], row["class"]) for row in reader]
+    rows = list(csv_rows(path))
+    if not rows:
+        raise SmecError(f"{path} lists no photos. Get it again from {HOME}.")
+    if not {"name", "class"} <= rows[0].keys():
+        raise SmecError(
+            f"{path} has the columns {list(rows[0])}; Products-10K's has name and class. Get it from {HOME}."
+        )
+    return [(cell(row, "name", path, place), cell(row, "class", path, place)) for place, row in enumerate(rows)]

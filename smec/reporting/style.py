@@ -16,7 +16,7 @@ BLACK, GREY = "#000000", "#7f7f7f"
 ORANGE, SKY, GREEN, BLUE, VERMILLION, PURPLE = "#E69F00", "#56B4E9", "#009E73", "#0072B2", "#D55E00", "#CC79A7"
 
 SOLID, DASHED, DOTTED, DASHDOT = (0, ()), (0, (5, 2)), (0, (1, 1.5)), (0, (5, 1.5, 1, 1.5))
-LOOSE = (0, (2, 2))
+LOOSE, LONG, DASHDOTDOT = (0, (2, 2)), (0, (9, 2)), (0, (6, 1.5, 1, 1.5, 1, 1.5))
 
 SINGLE_COLUMN = 3.4
 """Width of a column of a two-column paper, inches."""
@@ -74,10 +74,10 @@ STYLES = {
     "matryoshka_adaptor": Style(PURPLE, "D", DASHDOT),
     "search_adaptor": Style(ORANGE, "v", LOOSE),
     "dive": Style(BLACK, "p", DASHDOT),
-    "pca": Style(SKY, "P", DASHED),
+    "pca": Style(SKY, "P", LONG),
     "whitening": Style(SKY, "X", DOTTED),
     "learned_whitening": Style(BLACK, "1", DOTTED),
-    "truncation": Style(BLACK, "*", DASHED),
+    "truncation": Style(BLACK, "*", DASHDOTDOT),
     "random": Style(GREY, "<", DOTTED),
 }
 OTHER_COLOURS = (ORANGE, SKY, GREEN, BLUE, PURPLE, GREY)

@@ -1,5 +1,7 @@
 """WARE against hand-worked cases and against leaving dimensions out one by one; the achievement rate; the pairs."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 
@@ -140,3 +142,49 @@ def test_a_sample_of_pairs_follows_the_seed():
     assert np.array_equal(first.document_rows, again.document_rows)
     assert not np.array_equal(first.document_rows, other.document_rows)
     assert len({(q, d) for q, d in zip(first.query_rows.tolist(), first.document_rows.tolist(), strict=True)}) == 50
+
+
+def by_class(queries=40, documents=30, classes=3, seed=0):
+    """Queries of a few classes, some of them documents themselves, whose relevant documents are their class's."""
+    rng = np.random.default_rng(seed)
+    own = np.where(rng.random(queries) < 0.5, rng.integers(0, documents, queries), -1)
+    groups = np.arange(documents) % classes
+    asked = np.where(own >= 0, groups[own], rng.integers(0, classes, queries))
+    rows = np.arange(documents)
+    return Judgements.from_groups(np.arange(queries), asked, own, groups, rows, np.ones(documents))
+
+
+def of_all_pairs(relevant, neighbours, most, seed):
+    """The definition: list all pairs, and draw from the list."""
+    expanded = relevant.expanded()
+    listed = {(place, d) for place in range(len(expanded)) for d in neighbours[place].tolist() if d >= 0}
+    for place, (start, stop) in enumerate(zip(expanded.starts, expanded.stops, strict=True)):
+        listed |= {(place, d) for d in expanded.corpus_rows[start:stop].tolist()}
+    listed = np.array(sorted(listed))
+    if len(listed) > most:
+        listed = listed[np.sort(np.random.default_rng(seed).choice(len(listed), size=most, replace=False))]
+    return relevant.query_rows[listed[:, 0]].tolist(), listed[:, 1].tolist()
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("most", [1, 7, 300, 10_000])
+def test_a_sample_of_pairs_is_one_of_the_list_of_all_pairs(most, seed):
+    """Neighbours of which some are relevant, some the query itself, some there twice and some missing."""
+    classes = by_class(seed=seed)
+    for relevant in (classes, classes.expanded(), classes.select(np.arange(0, len(classes), 3))):
+        neighbours = np.random.default_rng(seed).integers(-1, 35, size=(len(relevant), 6))
+        found = sample_pairs(relevant, neighbours, most, seed)
+        assert (found.query_rows.tolist(), found.document_rows.tolist()) == of_all_pairs(
+            relevant, neighbours, most, seed
+        )
+
+
+def test_a_sample_of_pairs_takes_no_memory_for_the_pairs_of_a_large_class():
+    """20,000 images of one class are 400 million pairs."""
+    relevant = by_class(queries=20_000, documents=20_000, classes=1)
+    neighbours = np.zeros((len(relevant), 0), dtype=np.int64)
+    tracemalloc.start()
+    found = sample_pairs(relevant, neighbours, most=500)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert len(found) == 500 and peak < 16 * 2**20

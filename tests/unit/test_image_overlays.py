@@ -1,12 +1,15 @@
 """The overlays for images that a user provides: valid once the data are where they say."""
 
+import csv
+import itertools
 import shutil
 from pathlib import Path
 
 import pytest
 import yaml
 
-from smec import config
+from smec import config, datasets
+from smec.datasets import reading
 from smec.errors import SmecError
 from tests.stand_ins import lay_out
 
@@ -27,15 +30,15 @@ OVERLAYS = {
 }
 
 
-@pytest.mark.parametrize(("name", "datasets"), OVERLAYS.items())
-def test_the_overlay_is_valid(name, datasets, tmp_path, monkeypatch):
+@pytest.mark.parametrize(("name", "searched"), OVERLAYS.items())
+def test_the_overlay_is_valid(name, searched, tmp_path, monkeypatch):
     values = yaml.safe_load((ROOT / "config" / f"{name}.yaml").read_text())
     monkeypatch.chdir(tmp_path)
     lay_out(tmp_path, values["datasets"])
     (tmp_path / "config").mkdir()
     shutil.copy(ROOT / "config" / "emoji_clip.json", tmp_path / "config")
     loaded = config.load(merged(yaml.safe_load((ROOT / "config" / "config.yaml").read_text()), values))
-    assert [e.dataset for e in loaded.experiments] == datasets and loaded.studies == {}
+    assert [e.dataset for e in loaded.experiments] == searched and loaded.studies == {}
 
 
 def test_a_missing_file_of_vectors_is_told(tmp_path, monkeypatch):
@@ -47,3 +50,48 @@ def test_a_missing_file_of_vectors_is_told(tmp_path, monkeypatch):
         SmecError, match=r"datasets\.emoji\.vectors .* names .*mnv2_imagenet\.npy, which does not exist"
     ):
         config.load(merged(yaml.safe_load((ROOT / "config" / "config.yaml").read_text()), values))
+
+
+EACH_DATASET = [(overlay, dataset) for overlay, named in OVERLAYS.items() for dataset in named]
+
+
+@pytest.fixture
+def settings_of(tmp_path, monkeypatch):
+    """The settings of a dataset of an overlay, in a folder with the real data where the overlay says."""
+
+    def found(overlay, dataset):
+        settings = yaml.safe_load((ROOT / "config" / f"{overlay}.yaml").read_text())["datasets"][dataset]
+        folder = Path(settings["csv"]).parent
+        real = ROOT.parent / "shared" / folder
+        if not (real / "images.csv").is_file():
+            pytest.skip(f"no data in ../shared/{folder}")
+        (tmp_path / folder).parent.mkdir()
+        (tmp_path / folder).symlink_to(real)
+        monkeypatch.chdir(tmp_path)
+        return settings
+
+    return found
+
+
+@pytest.mark.parametrize(("overlay", "dataset"), EACH_DATASET)
+def test_the_images_of_the_overlay_are_found_where_it_says(overlay, dataset, settings_of, tmp_path):
+    """All that the list names are there, and some hundred are decoded, whether or not vectors would stand in."""
+    settings = settings_of(overlay, dataset)
+    with Path(settings["csv"]).open(newline="") as stream:
+        listed = list(csv.DictReader(stream))
+    assert [row["file"] for row in listed if not (Path(settings["path"]) / row["file"]).is_file()] == []
+    with (tmp_path / "some.csv").open("w", newline="") as stream:
+        writer = csv.DictWriter(stream, listed[0])
+        writer.writeheader()
+        # Neighbours in the list are of one class or one emoji.
+        writer.writerows(itertools.chain.from_iterable(listed[start : start + 4] for start in range(0, len(listed), 80)))
+    datasets.prepare({**settings, "csv": "some.csv", "vectors": [], "faults": "skip"}, tmp_path / "set")
+    manifest = reading.manifest(tmp_path / "set")
+    assert manifest["counts"]["corpus"] > 50 and "unreadable" not in manifest.get("faults", {})
+
+
+@pytest.mark.parametrize("name", ["grocery", "emoji"])
+def test_the_overlay_is_prepared_from_vectors(name, settings_of, tmp_path):
+    datasets.prepare(settings_of(name, name), tmp_path / "set")
+    counts = reading.manifest(tmp_path / "set")["counts"]
+    assert counts["queries"]["test"] == {"grocery": 2485, "emoji": 226}[name]

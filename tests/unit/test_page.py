@@ -12,11 +12,12 @@ from PIL import Image
 from smec.errors import SmecError
 from smec.files import write_json
 from smec.jobs import report
-from smec.reporting.page import outline, provenance
+from smec.reporting.page import outline, provenance, words
 from smec.reporting.page.html import html
 from smec.reporting.page.methods import described
 from smec.reporting.page.story import read_story, restructured_text
 from smec.source_hash import data_hash
+from smec.studies import SETTINGS
 from tests.page_material import CONFIGURATION, LEVELS, VIEW, build, by_hand
 
 ROOT = Path(__file__).parents[2]
@@ -328,3 +329,9 @@ def test_a_narrow_figure_stays_narrow(material):
     text = text_of(results, spec)
     with Image.open(results / f"figures/{VIEW}.png") as image:
         assert (image.width >= 1300) == (":figclass: wide" in text)
+
+
+def test_every_kind_of_study_says_where_to_look():
+    assert set(words.LOOK_AT) == set(SETTINGS)
+    assert words.study_caption("Drawn.", "bytes").startswith("Drawn. Look at the upper left corner")
+    assert words.study_caption("Drawn.", "of one's own") == "Drawn."

@@ -7,6 +7,7 @@ rule analyse:
         "results/logs/analyse/{study}.log",
     benchmark:
         "results/benchmarks/analyse/{study}.tsv"
+    priority: SOON
     conda:
         "../../envs/gpu.yaml"
     threads: 1

@@ -25,6 +25,9 @@ def checked_config():
 
 CONFIG = checked_config()
 
+# What much else waits for comes first, then single jobs that take long: neither is left over for one core at the end.
+FIRST, SOON = 2, 1
+
 
 class Wildcards(SimpleNamespace):
     """Wildcards of a job that is not the one at hand."""

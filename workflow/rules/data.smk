@@ -9,6 +9,7 @@ rule fetch:
         manifest="results/data/{dataset}/manifest.json",
     log:
         "results/logs/fetch/{dataset}.log",
+    priority: FIRST
     conda:
         "../../envs/gpu.yaml"
     params:

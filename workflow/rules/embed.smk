@@ -12,6 +12,7 @@ rule pretrain:
         "results/benchmarks/pretrain/{model}.tsv"
     wildcard_constraints:
         model=one_of(trained_models()),
+    priority: FIRST
     conda:
         "../../envs/gpu.yaml"
     threads: 8
@@ -33,6 +34,7 @@ rule embed:
         "results/logs/embed/{dataset}.{backbone}.{role}.log",
     benchmark:
         "results/benchmarks/embed/{dataset}.{backbone}.{role}.tsv"
+    priority: FIRST
     conda:
         "../../envs/gpu.yaml"
     threads: 8
@@ -76,6 +78,7 @@ rule embed_part:
         "results/logs/embed/{dataset}.{backbone}.{role}.{part}-of-{parts}.log",
     benchmark:
         "results/benchmarks/embed/{dataset}.{backbone}.{role}.{part}-of-{parts}.tsv"
+    priority: FIRST
     conda:
         "../../envs/gpu.yaml"
     threads: 8
@@ -106,6 +109,7 @@ rule gather:
         "results/logs/gather/{dataset}.{backbone}.{role}.log",
     wildcard_constraints:
         dataset=dataset_of_shared_store(),
+    priority: FIRST
     conda:
         "../../envs/cpu.yaml"
     params:
@@ -126,6 +130,7 @@ rule mine:
         "results/negatives/{dataset}/{backbone}.safetensors",
     log:
         "results/logs/mine/{dataset}.{backbone}.log",
+    priority: FIRST
     conda:
         "../../envs/cpu.yaml"
     threads: 8

@@ -116,6 +116,7 @@ def _helpers(story: Story) -> dict[str, Any]:
         "datasets": lambda: datasets(story.configuration, story.manifests),
         "figure": lambda picture, caption: markup.figure(str(picture.path), caption, picture.kind),
         "figure_caption": words.figure_caption,
+        "study_caption": words.study_caption,
         "findings": findings,
         "intervals_below": INTERVALS_BELOW,
         "heading": markup.heading,

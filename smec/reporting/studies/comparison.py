@@ -80,11 +80,12 @@ def _long(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def _wide(frame: pd.DataFrame) -> pd.DataFrame:
-    """Return a line per row of the comparison, two columns per size."""
+    """Return a line per row of the comparison, three columns per size."""
     lines: dict[tuple[str, ...], dict[str, str]] = {}
     for row in frame.to_dict("records"):
         line = lines.setdefault((row["dataset"], row["backbone"], row["row"]), place_of(frame, row))
-        line |= {f"{row['size']}": share(row["mean"]), f"{row['size']}: difference": change(row)}
+        size = str(row["size"])
+        line |= {size: level(row), f"{size}: difference": change(row), f"{size}: p (Holm)": probability(row["p_holm"])}
     index = pd.Index([label for _, _, label in lines], name="row")
     return pd.DataFrame(list(lines.values()), index=index).fillna("")
 

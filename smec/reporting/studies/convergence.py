@@ -143,7 +143,8 @@ def _beside_paper(frame: pd.DataFrame, tolerance: float) -> str:
             f"{ours[1]['value']:.1f} of {ours[1]['epoch'] + 1:.0f} (parallel map)"
         )
     return (
-        f"The loss has converged after: {'; '.join(told)}; the paper's curves, by the same rule, after {chain:.1f} "
+        "The loss has converged, each within a run of its own length, so that only the steps above compare the two, "
+        f"after: {'; '.join(told)}; the paper's curves, by the same rule, after {chain:.1f} "
         f"(SMRL) and {parallel:.1f} (MRL) of {paper_values.EPOCHS}."
     )
 

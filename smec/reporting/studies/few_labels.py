@@ -14,6 +14,7 @@ from smec.reporting.phrases import (
     blocks_of,
     counted,
     key,
+    level,
     listed,
     mark,
     place_of,
@@ -66,7 +67,7 @@ def _table(frame: pd.DataFrame) -> pd.DataFrame:
         line = place_of(frame, records[0]) | {"dimensions": str(size)}
         for row in records:
             portions = shares if row["frozen"] else [row["share"]]
-            line |= dict.fromkeys(map(_percent, portions), f"{share(row['mean'])}{mark(row)}")
+            line |= dict.fromkeys(map(_percent, portions), f"{level(row)}{mark(row)}")
         if not records[0]["frozen"]:
             line["below"] = f"{_times_below(rows)} of {len(rows)} ({_marks(rows).count(BELOW)}{BELOW})"
         lines.append(line)
@@ -120,7 +121,7 @@ def _panel(axes: "Axes", rows: pd.DataFrame, styles: dict[str, style.Style]) -> 
 
 def _caption(frame: pd.DataFrame) -> str:
     return (
-        f"nDCG@10 ({seeds_and_queries(_learned(frame))}) after learning from a share of the labelled queries. Bands: "
+        f"nDCG@10 ({seeds_and_queries(_learned(frame))}; brackets: 95 % intervals) after learning from a share of the labelled queries. Bands: "
         "95 % bootstrap interval of the paired difference from the better frozen baseline, drawn from its line, so a "
         f"band that is clear of the line differs from it. {ABOVE} above, {BELOW} below it ({TEST} over all points of a "
         "dataset)."

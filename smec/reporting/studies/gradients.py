@@ -158,15 +158,41 @@ def _findings(rows: pd.DataFrame) -> list[str]:
     agree = f"all three lie in the paper's ranges in {listed(agreeing)}."
     if not agreeing:
         agree = "no case has all three in the paper's ranges."
+    return [ratios, agree, *_by_levels(cases), _told_fall(cases)]
+
+
+def _by_levels(cases: Mapping[str, pd.DataFrame]) -> list[str]:
+    """Return how the ratio of variances goes with the number of levels that the parallel map trains at once."""
+    found: dict[int, list[float]] = {}
+    for block in cases.values():
+        levels = len(str(block["mrl_levels"].iloc[0]).split())
+        found.setdefault(levels, []).extend(_curve(block, BETWEEN, "variance")["value"])
+    if len(found) < 2:
+        return []
+    told = [
+        f"{_range(min(values), max(values))} with {counted(levels, 'level')}"
+        for levels, values in sorted(found.items())
+    ]
+    return [
+        f"what decides the ratio of variances is how many levels MRL adds up: {listed(told)}, over all their cases and "
+        "epochs."
+    ]
+
+
+def _told_fall(cases: Mapping[str, pd.DataFrame]) -> str:
+    """Return how far SMRL's size falls, at the latest epoch that the paper shows as well."""
     shares = {case: _share(block, _last(block)) for case, block in cases.items()}
     least = min(shares, key=lambda case: shares[case])
     first = next(iter(shares))
     last = _last(cases[first])
-    paper = max(paper_values.GRADIENTS["smrl"])
     fall = f"SMRL's size falls to {100 * shares[first]:.1f} % by epoch {last} with {first}"
     if least != first:
         fall += f", and furthest, to {100 * shares[least]:.1f} % by epoch {_last(cases[least])}, with {least}"
-    return [ratios, agree, f"{fall} (paper: {100 * _paper_share(paper):.1f} % by epoch {paper})."]
+    shared = max((epoch for epoch in paper_values.GRADIENTS["smrl"] if epoch <= last), default=0)
+    if not shared:
+        return f"{fall}; the paper shows no epoch up to there."
+    ours = "" if shared == last else f" where ours is {100 * _share(cases[first], shared):.1f} %"
+    return f"{fall} (paper: {100 * _paper_share(shared):.1f} % by epoch {shared}{ours})."
 
 
 def _last(rows: pd.DataFrame) -> int:

@@ -68,7 +68,7 @@ def _line(cells: dict[str, Row], memory: str) -> dict[str, str]:
         "nDCG@10": level(_mean(cells[QUALITY])),
         "over no loss": _gain(cells, f"gain over {NO_LOSS}"),
         "over 0": _gain(cells, "gain over 0"),
-        f"over {SMALLEST_OF_PAPER}": _gain(cells, gained, tested=False),
+        f"over {SMALLEST_OF_PAPER}": _gain(cells, gained),
         "forward, s": _spread(cells[FORWARD]),
         f"forward, times {SMALLEST_OF_PAPER}": _spread(cells[grown], 2) if grown in cells else "",
         "step, s": _spread(cells[STEP]),
@@ -101,13 +101,13 @@ def _mean(row: Row) -> Row:
     return {"mean": row["value"], "low": row["low"], "high": row["high"]}
 
 
-def _gain(cells: dict[str, Row], measure: str, tested: bool = True) -> str:
-    return change(_difference(cells[measure], tested)) if measure in cells else ""
+def _gain(cells: dict[str, Row], measure: str) -> str:
+    return change(_difference(cells[measure])) if measure in cells else ""
 
 
-def _difference(row: Row, tested: bool = True) -> Row:
+def _difference(row: Row) -> Row:
     ends = {"difference": row["value"], "difference_low": row["low"], "difference_high": row["high"]}
-    return ends | {"p_holm": row["p_holm"] if tested else float("nan")}
+    return ends | {"p_holm": row["p_holm"]}
 
 
 def _spread(row: Row, digits: int = 3) -> str:
@@ -176,7 +176,7 @@ def _beside_paper(cells: dict[str, dict[str, Row]], sizes: list[str]) -> str:
     inside = "within" if gain["low"] <= quality - first_quality <= gain["high"] else "outside"
     return (
         f"From {shown_size(SMALLEST_OF_PAPER)} to {shown_size(last)} vectors quality changes by "
-        f"{change(_difference(gain, tested=False))}; the paper's {signed(quality - first_quality, 4)} is {inside} that "
+        f"{change(_difference(gain))}; the paper's {signed(quality - first_quality, 4)} is {inside} that "
         f"interval. The forward pass takes {grown['value']:.2f} times as long, in the paper "
         f"{seconds / first_seconds:.2f} times."
     )
