@@ -20,6 +20,8 @@ ADVICE = {
     "ConnectError": "The hub cannot be reached: check the network and the proxy.",
 }
 """By the name of an error of huggingface_hub or of its connections, the most telling first."""
+NO_TOKENIZER = "Couldn't instantiate the backend tokenizer"
+"""What transformers says, and nothing of the reason, where a model has no file of a tokenizer."""
 
 
 @contextlib.contextmanager
@@ -40,7 +42,8 @@ def unloadable(model: str, revision: str | None, error: Exception) -> str:
     """Return what to tell the user when a library could not load `model`."""
     reason = (" ".join(str(error).split()) or type(error).__name__)[:LONGEST_REASON]
     if is_hub_id(model):
-        advice = next((told for name, told in ADVICE.items() if name in _names(error)), ANY_ADVICE)
+        names = _names(error) | ({"EntryNotFoundError"} if reason.startswith(NO_TOKENIZER) else set())
+        advice = next((told for name, told in ADVICE.items() if name in names), ANY_ADVICE)
         return (
             f"The model {model!r} at revision {revision} could not be loaded from the hub: {reason} {advice} Or "
             "download the model and give its folder as `model`."

@@ -26,6 +26,7 @@ AS_HERE = ("--isolation", "chroot", "--network", "host")
 # How this machine reaches the package index; a build behind a proxy of one's own needs the same.
 INDEX_VARIABLES = ("SSL_CERT_FILE", "PIP_CERT", "PIP_INDEX_URL", "UV_INDEX_URL", "UV_DEFAULT_INDEX")
 INDEX_FILES = ("/etc/pip.conf",)
+MOUNTED = "/mnt/index"
 
 
 def buildah(*arguments):
@@ -42,11 +43,16 @@ def buildah(*arguments):
 
 def index_options():
     """Options that let `make setup` reach the package index from inside as from outside."""
-    values = {name: os.environ[name] for name in INDEX_VARIABLES if os.environ.get(name)}
-    files = [*INDEX_FILES, *(value for value in values.values() if value.startswith("/"))]
-    mounted = dict.fromkeys(str(Path(file)) for file in files if Path(file).is_file())
-    mounts = [option for file in mounted for option in ("--volume", f"{Path(file).resolve()}:{file}:ro")]
-    return [*mounts, *(option for name, value in values.items() for option in ("--env", f"{name}={value}"))]
+    options = []
+    for file in filter(os.path.isfile, INDEX_FILES):
+        options += ["--volume", f"{Path(file).resolve()}:{file}:ro"]
+    for name in INDEX_VARIABLES:
+        value = os.environ.get(name)
+        if value and Path(value).is_file():  # elsewhere, because what is installed inside writes to its usual place
+            options += ["--volume", f"{Path(value).resolve()}:{MOUNTED}/{name}:ro", "--env", f"{name}={MOUNTED}/{name}"]
+        elif value:
+            options += ["--env", f"{name}={value}"]
+    return options
 
 
 def mirror():
@@ -76,7 +82,8 @@ def image(tmp_path_factory):
         buildah(*build, "--file", source / "envs/Dockerfile", "--tag", IMAGE, source)
         yield IMAGE
     finally:
-        buildah("rmi", "--force", IMAGE, BASE)
+        for made in (IMAGE, BASE):
+            subprocess.run(("buildah", "rmi", "--force", made), capture_output=True)  # if it was made
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,7 @@ import pytest
 from benchmarks import __main__ as command_line
 from benchmarks import common, overhead
 
-TOY_ROWS = {"search": 4, "images": 1, "memory_step": 4, "wide_memory": 1, "pca": 2, "scale": 8, "startup": 1, "ware": 2}
+TOY_ROWS = {"search": 4, "images": 1, "memory_step": 4, "wide_memory": 2, "pca": 2, "scale": 8, "startup": 1, "ware": 2}
 
 
 @pytest.mark.parametrize("name", sorted(TOY_ROWS))

@@ -34,7 +34,8 @@ for name in sys.argv[2:]:
 def hub():
     class Handler(BaseHTTPRequestHandler):
         def do_HEAD(self):
-            status, code = REFUSALS[self.path.split("/")[2]]
+            named = [part for part in self.path.split("/") if part in REFUSALS]
+            status, code = REFUSALS[named[0]] if named else (404, "EntryNotFound")
             self.send_response(status)
             self.send_header("X-Error-Code", code)
             self.send_header("Content-Length", "0")

@@ -129,6 +129,77 @@ def test_captions_may_come_with_the_label_or_be_the_label(tmp_path):
         prepared(settings, tmp_path / "set")  # one caption for all images: one query
 
 
+@pytest.fixture
+def labelled(tmp_path):
+    """A folder per label with two images each, and a csv that says something about each label but one."""
+    for seed, label in enumerate(LABELS):
+        for view in range(2):
+            file = tmp_path / "images" / label / f"{view}.png"
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_bytes(picture(seed, (8, 8)))
+    lines = [f"{label},all of {label},{'AB'[place % 2]}" for place, label in enumerate(LABELS)]
+    (tmp_path / "labels.csv").write_text("\n".join(["label,about,maker", *lines[1:]]) + "\n")
+    return {"kind": "image_folder", "path": str(tmp_path / "images"), "label_csv": str(tmp_path / "labels.csv")}
+
+
+def test_captions_of_labels_are_for_folders_too(labelled, tmp_path):
+    captioned = labelled | {"task": "text_to_image", "caption": "{label}: {about}"}
+    with pytest.raises(SmecError, match=r"2 of the images of .*: label0/0\.png \(no caption\); label0/1\.png \(no"):
+        prepared(captioned, tmp_path / "set")
+    prepared(captioned | {"faults": "skip"}, tmp_path / "set")
+    assert "label9: all of label9" in reading.texts(tmp_path / "set", "queries")
+    assert judged(tmp_path / "set")["caption:label9"] == {"label9/0.png", "label9/1.png"}
+    prepared(
+        labelled | {"corpus_where": {"maker": ["A"]}, "faults": "skip", "validation_fraction": 0.4}, tmp_path / "some"
+    )
+    assert {name.split("/")[0] for name in reading.ids(tmp_path / "some", "corpus")} == set(LABELS[2::2])
+
+
+def test_the_column_that_holds_the_label_of_folders_may_have_another_name(labelled, tmp_path):
+    lines = (tmp_path / "labels.csv").read_text().replace("label,", "sort,", 1)
+    (tmp_path / "labels.csv").write_text(lines)
+    captioned = labelled | {"task": "text_to_image", "caption": "{about}", "faults": "skip"}
+    prepared(captioned | {"label_column": "sort"}, tmp_path / "set")
+    assert "all of label9" in reading.texts(tmp_path / "set", "queries")
+    with pytest.raises(SmecError, match=r"labels\.csv has no column 'label', which `label_column` names"):
+        prepared(captioned, tmp_path / "set")
+
+
+def test_a_label_without_a_line_is_no_missing_column(labelled, tmp_path):
+    """The first image has a label that `label_csv` lacks: that image has no caption, and the column is there."""
+    settings = lay_out(tmp_path, rows()) | {"label_csv": labelled["label_csv"], "task": "text_to_image"}
+    with pytest.raises(SmecError, match=r"3 of the images of .*: label0_0\.png \(no caption\)"):
+        prepared(settings | {"caption": "{about}"}, tmp_path / "set")
+    manifest = prepared(settings | {"caption": "{about}", "faults": "skip"}, tmp_path / "set")
+    assert manifest["images_left_out"] == {"without_caption": 3}
+    with pytest.raises(
+        SmecError, match=r"images\.csv with .*labels\.csv has no column 'abuot', which `caption` names.*'about'"
+    ):
+        prepared(settings | {"caption": "{abuot}"}, tmp_path / "set")
+
+
+@pytest.mark.parametrize(
+    "caption", ["{name", "name}", "{name!z}", "{name:d}", "{}", "{0}", "{name[0]}", "{name.upper}"]
+)
+def test_a_caption_that_cannot_be_filled_in_is_told(caption):
+    with pytest.raises(SmecError) as fault:
+        datasets.parse({"kind": "image_folder", "path": "images", "caption": caption})
+    told = f"{caption!r} cannot be filled in ("
+    assert told in str(fault.value) and "put columns in braces, such as '{name}: {keywords}'" in str(fault.value)
+
+
+def test_a_caption_without_a_column_is_told():
+    for caption in ("", "name", "{{name}}"):
+        with pytest.raises(SmecError, match=r"names no column; put columns in braces"):
+            datasets.parse({"kind": "image_folder", "path": "images", "caption": caption})
+
+
+def test_a_caption_may_be_cut_and_hold_braces(tmp_path):
+    settings = lay_out(tmp_path, rows()) | {"caption": "{{{name:.8}}} {words}", "task": "text_to_image"}
+    prepared(settings, tmp_path / "set")
+    assert reading.texts(tmp_path / "set", "queries", 0, 1) == ["{the labe} x y"]
+
+
 def test_a_caption_of_two_splits_is_not_trained_on(tmp_path):
     """Images of label0 lie in train and in test; as a caption it is asked in test, its training image asks nothing."""
     listed = [{**row, "split": ("train", "val", "test")[place % 3]} for place, row in enumerate(rows(1))]
@@ -199,7 +270,12 @@ def test_files_that_are_no_list(tmp_path):
     with pytest.raises(SmecError, match=r"Line 2 of .* has more cells than the header"):
         prepared(settings, tmp_path / "set")
     (tmp_path / "images.csv").write_bytes(b"file,label\n\xff\xfe,x\n")
-    with pytest.raises(SmecError, match=r"not a csv file in UTF-8"):
+    with pytest.raises(
+        SmecError, match=r"Line 2 of .*images\.csv is not in UTF-8 \(invalid start byte\)\. Save the file"
+    ):
+        prepared(settings, tmp_path / "set")
+    (tmp_path / "images.csv").write_text('file,label\n"a.png"b,x\n')
+    with pytest.raises(SmecError, match=r"images\.csv is not a csv file \("):
         prepared(settings, tmp_path / "set")
     (tmp_path / "images.csv").write_text("file,label\n")
     with pytest.raises(SmecError, match=r"lists nothing"):

@@ -11,6 +11,7 @@ import pytest
 from PIL import Image as Pillow
 
 from smec import backbones
+from smec.backbones.devices import chosen_precision
 from smec.datasets.base import Dataset, DatasetSettings, qrels_table, text_table, write
 from smec.datasets.images import file_table, inspect, stored_table
 from smec.embedding import embed, expected_key
@@ -99,6 +100,19 @@ def test_bfloat16_is_near_and_has_a_key_of_its_own(tiny):
     assert exact.identity["weights"] == rough.identity["weights"] and exact.identity != rough.identity
 
 
+@pytest.mark.parametrize(
+    ("asked", "device", "chosen"),
+    [
+        ("auto", "cuda", "bfloat16"),
+        ("auto", "cpu", "float32"),
+        ("float32", "cuda", "float32"),
+        ("bfloat16", "cpu", "bfloat16"),
+    ],
+)
+def test_the_precision_is_the_one_asked_for_or_the_one_of_the_device(asked, device, chosen):
+    assert chosen_precision(asked, device) == chosen
+
+
 def test_the_key_follows_the_weights(tiny, tmp_path):
     other = save(tmp_path / "other", seed=1)
     found = [backbones.load(settings(folder, device="cpu")).identity["weights"] for folder in (tiny, other)]
@@ -185,6 +199,8 @@ def test_missing_and_damaged_files(tiny, tmp_path):
         ({"model": "ViT-B-32", "pretrained": "openai", "checkpoint": "x.safetensors"}, r"needs either"),
         ({"model": "ViT-B-32", "checkpoint": "x.pt"}, r"x\.pt is not a \.safetensors file"),
         ({"model": "./folder", "pretrained": "openai"}, r"brings its weights"),
+        ({"model": "./folder", "revision": COMMIT}, r"leave `revision` out: the weights are local files"),
+        ({"model": "ViT-B-32", "checkpoint": "x.safetensors", "revision": COMMIT}, r"leave `revision` out"),
         ({"model": "hf-hub:laion/x"}, r"`revision` must be the full commit hash"),
         ({"model": "hf-hub:laion/x", "revision": "main"}, r"`revision` must be the full commit hash .* got 'main'"),
     ],
@@ -211,6 +227,55 @@ def test_unknown_and_unfitting_tags():
 
 def test_a_known_tag_is_fine_and_needs_no_network():
     assert settings("ViT-B-32", dim=512, pretrained="laion2b_s34b_b79k").missing() is None
+
+
+def test_a_revision_of_weights_that_are_not_on_the_hub_is_told(monkeypatch):
+    monkeypatch.setattr("open_clip.pretrained.get_pretrained_cfg", lambda model, tag: {"url": "https://nowhere/x.pt"})
+    named = settings("ViT-B-32", dim=512, pretrained="elsewhere", revision=COMMIT)
+    told = (
+        rf"weights 'elsewhere' of the model 'ViT-B-32' do not come from the hub, so the revision {COMMIT} .*Leave `rev"
+    )
+    assert re.search(told, named.missing())
+    with pytest.raises(SmecError, match=told):
+        backbones.load(named)
+    assert settings("ViT-B-32", dim=512, pretrained="elsewhere").missing() is None
+
+
+TOKENIZER = "nobody/tiny-tokenizer"
+
+
+def with_hub_tokenizer(folder):
+    """The configuration of the tiny model with a tokenizer as SigLIP's: on the hub."""
+    content = json.loads((folder / "open_clip_config.json").read_text())
+    content["model_cfg"]["text_cfg"]["hf_tokenizer_name"] = TOKENIZER
+    return content
+
+
+def test_a_tokenizer_that_is_missing_is_told_apart_from_the_weights(tiny, tmp_path, monkeypatch):
+    content = with_hub_tokenizer(tiny)
+    register(monkeypatch, tmp_path, content["model_cfg"])
+    with pytest.raises(
+        SmecError,
+        match=rf"The tokenizer '{TOKENIZER}' of the model 'Tiny-16' could not be loaded: .* Its weights are not at "
+        rf"fault: .*`hf download {TOKENIZER}`, and set HF_HOME",
+    ):
+        backbones.load(settings("Tiny-16", checkpoint=tiny / WEIGHTS, device="cpu"))
+    own = tmp_path / "own"
+    own.mkdir()
+    (own / "open_clip_config.json").write_text(json.dumps(content))
+    (own / WEIGHTS).write_bytes((tiny / WEIGHTS).read_bytes())
+    with pytest.raises(
+        SmecError, match=r"The tokenizer of the model '.*own' could not be loaded: .*tokenizer\.json, be"
+    ):
+        backbones.load(settings(own, device="cpu"))
+
+
+def test_the_key_names_a_tokenizer_of_the_hub(tiny, tmp_path, monkeypatch):
+    register(monkeypatch, tmp_path, with_hub_tokenizer(tiny)["model_cfg"])
+    monkeypatch.setattr("open_clip.get_tokenizer", lambda name: str.split)
+    named = backbones.load(settings("Tiny-16", checkpoint=tiny / WEIGHTS, device="cpu"))
+    assert named.identity["tokenizer"] == TOKENIZER
+    assert "tokenizer" not in backbones.load(settings(tiny, device="cpu")).identity
 
 
 def test_an_unreachable_hub_says_what_to_do(monkeypatch):

@@ -67,6 +67,23 @@ def test_a_list_of_another_set_is_told(products, tmp_path):
         prepared({"kind": "products10k", "path": str(products), "task": "text_to_image"}, tmp_path / "set")
 
 
+@pytest.mark.parametrize(
+    ("lines", "told"),
+    [
+        (b"0.jpg,0,0\n1.jpg,\xe9t\xe9,0\n", r"Line 3 of .*train\.csv is not in UTF-8 \(.*\)\. Save the file as UTF-8"),
+        (b"0.jpg,0,0\n1.jpg,,0\n2.jpg\n", r"Line 3 of .*train\.csv has nothing in the column 'class'"),
+        (b"0.jpg\n", r"Line 2 of .*train\.csv has nothing in the column 'class'"),
+        (b",1,0\n", r"Line 2 of .*train\.csv has nothing in the column 'name'"),
+        (b"0.jpg,0,0,0\n", r"Line 2 of .*train\.csv has more cells than the header"),
+        (b"", r"train\.csv lists no photos\. Get it again from https://products-10k"),
+    ],
+)
+def test_a_line_of_products10k_that_cannot_be_read_is_told(products, tmp_path, lines, told):
+    (products / "train.csv").write_bytes(b"name,class,group\n" + lines)
+    with pytest.raises(SmecError, match=told):
+        prepared({"kind": "products10k", "path": str(products)}, tmp_path / "set")
+
+
 CATEGORIES = {"dress": "dresses", "jacket": "jackets", "pants": "pants", "skirt": "skirts", "top": "tops"}
 
 
@@ -121,3 +138,18 @@ def test_a_list_cut_short_is_told(fashion, tmp_path):
     file.write_text(file.read_text()[:-20])
     with pytest.raises(SmecError, match=r"Line 12 of .*pants_train_detect_all\.txt has 1 cells instead of 3"):
         prepared({"kind": "fashion200k", "path": str(fashion)}, tmp_path / "set")
+    file.write_bytes(b"women/a.jpeg\t0.6\tred\nwomen/b.jpeg\t0.6\tcaf\xe9\n")
+    with pytest.raises(SmecError, match=r"Line 2 of .*pants_train_detect_all\.txt is not in UTF-8"):
+        prepared({"kind": "fashion200k", "path": str(fashion)}, tmp_path / "set")
+    file.write_text("women/a.jpeg\t0.6\tred\n \t0.6\tred\n")
+    with pytest.raises(SmecError, match=r"Line 2 of .*pants_train_detect_all\.txt names no photo"):
+        prepared({"kind": "fashion200k", "path": str(fashion)}, tmp_path / "set")
+
+
+def test_photos_without_a_description_do_not_find_one_another(fashion, tmp_path):
+    file = fashion / "labels" / "skirt_test_detect_all.txt"
+    file.write_text(file.read_text().replace("skirt 6", " ").replace("skirt 7", ""))
+    settings = {"kind": "fashion200k", "path": str(fashion), "task": "image"}
+    with pytest.raises(SmecError, match=r"4 of the images of .*women/skirts/casual/6/6_0\.jpeg \(no other image"):
+        prepared(settings, tmp_path / "set")
+    assert prepared(settings | {"faults": "skip"}, tmp_path / "set")["images_left_out"] == {"alone": 4}

@@ -6,13 +6,12 @@ from smec.paper_values import PaperTable
 from smec.reporting.page.findings import Findings, Point
 from smec.reporting.page.formats import listed, signed
 
-
 LOOK_AT = {
     "achievement": "Look at which lines stay above the grey one, which is chance, as dimensions go.",
     "bytes": "Look at the upper left corner: the setting that is high and far left is the one to take.",
     "commitment": "Look at which temperatures end near zero: the others never decide, and say so in their record.",
-    "comparison": "Look for intervals that are clear of the line at zero: to its left a row costs quality, to its right it "
-    "gains.",
+    "comparison": "Look for intervals that are clear of the line at zero: a row to its left costs quality, one to its "
+    "right gains.",
     "convergence": "Look at where the curves of the chain and of the one map reach the same height, and after how many "
     "steps.",
     "domains": "Look at whether a compressor of several sets stays beside that of the one set.",

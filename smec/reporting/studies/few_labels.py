@@ -19,7 +19,6 @@ from smec.reporting.phrases import (
     mark,
     place_of,
     seeds_and_queries,
-    share,
     shown_name,
 )
 from smec.reporting.rendered import Rendered
@@ -121,7 +120,8 @@ def _panel(axes: "Axes", rows: pd.DataFrame, styles: dict[str, style.Style]) -> 
 
 def _caption(frame: pd.DataFrame) -> str:
     return (
-        f"nDCG@10 ({seeds_and_queries(_learned(frame))}; brackets: 95 % intervals) after learning from a share of the labelled queries. Bands: "
+        f"nDCG@10 ({seeds_and_queries(_learned(frame))}; in brackets its 95 % interval) after learning from a share of "
+        "the labelled queries. Bands: "
         "95 % bootstrap interval of the paired difference from the better frozen baseline, drawn from its line, so a "
         f"band that is clear of the line differs from it. {ABOVE} above, {BELOW} below it ({TEST} over all points of a "
         "dataset)."
