@@ -26,7 +26,7 @@ AS_HERE = ("--isolation", "chroot", "--network", "host")
 # How this machine reaches the package index; a build behind a proxy of one's own needs the same.
 INDEX_VARIABLES = ("SSL_CERT_FILE", "PIP_CERT", "PIP_INDEX_URL", "UV_INDEX_URL", "UV_DEFAULT_INDEX")
 INDEX_FILES = ("/etc/pip.conf",)
-MOUNTED = "/mnt/index"
+COPIED = "/mnt/index"
 
 
 def buildah(*arguments):
@@ -41,18 +41,17 @@ def buildah(*arguments):
     return told.stdout
 
 
-def index_options():
-    """Options that let `make setup` reach the package index from inside as from outside."""
-    options = []
+def reach_the_index(base):
+    """Let what is built on `base` reach the package index as this machine does."""
     for file in filter(os.path.isfile, INDEX_FILES):
-        options += ["--volume", f"{Path(file).resolve()}:{file}:ro"]
+        buildah("copy", base, Path(file).resolve(), file)
     for name in INDEX_VARIABLES:
         value = os.environ.get(name)
-        if value and Path(value).is_file():  # elsewhere, because what is installed inside writes to its usual place
-            options += ["--volume", f"{Path(value).resolve()}:{MOUNTED}/{name}:ro", "--env", f"{name}={MOUNTED}/{name}"]
-        elif value:
-            options += ["--env", f"{name}={value}"]
-    return options
+        if value and Path(value).is_file():  # not at its usual place, which belongs to a package
+            buildah("copy", base, Path(value).resolve(), f"{COPIED}/{name}")
+            value = f"{COPIED}/{name}"
+        if value:
+            buildah("config", "--env", f"{name}={value}", base)
 
 
 def mirror():
@@ -73,12 +72,13 @@ def image(tmp_path_factory):
     base = buildah("from", "scratch").split()[-1]
     try:
         buildah("add", base, root, "/")
+        reach_the_index(base)
         buildah("commit", "--rm", base, BASE)
         shutil.rmtree(root)
         source = folder / "source"
         source.mkdir()
         copy_of_the_repository(source)
-        build = ("build", *AS_HERE, *index_options(), "--pull-never", "--build-arg", f"BASE={BASE}")
+        build = ("build", *AS_HERE, "--pull-never", "--build-arg", f"BASE={BASE}")
         buildah(*build, "--file", source / "envs/Dockerfile", "--tag", IMAGE, source)
         yield IMAGE
     finally:
