@@ -11,6 +11,7 @@ import types
 from pathlib import Path
 
 import numpy as np
+import psutil
 import pyarrow.parquet as pq
 import pytest
 
@@ -146,6 +147,10 @@ def wait_until(condition, seconds=60):
         time.sleep(0.05)
 
 
+def processor_seconds(job):
+    return sum(psutil.Process(job.pid).cpu_times()[:2])
+
+
 @pytest.mark.skipif(not Path("/proc/self/maps").exists(), reason="needs /proc to see when a job trains")
 @pytest.mark.parametrize(("sent", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_a_training_job_that_is_stopped_leaves_nothing_half_written(workbench, tmp_path, sent, status):
@@ -157,7 +162,8 @@ def test_a_training_job_that_is_stopped_leaves_nothing_half_written(workbench, t
     with subprocess.Popen(command, env=os.environ, stderr=subprocess.PIPE, text=True, start_new_session=True) as job:
         try:
             wait_until(lambda: is_training(job))
-            time.sleep(1.0)
+            begun = processor_seconds(job)
+            wait_until(lambda: processor_seconds(job) > begun + 1.0)  # not of the clock, which runs on a busy machine
             job.send_signal(sent)
             told = job.communicate(timeout=60)[1]
         finally:
