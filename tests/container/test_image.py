@@ -21,7 +21,7 @@ pytestmark = [
 
 BASE = "localhost/smec-test-base"
 IMAGE = "localhost/smec-test"
-SETTINGS = ("--configfile", "config/smoke.yaml", "tests/slurm/few.yaml")
+SETTINGS = ("--configfile", "config/smoke.yaml", "tests/slurm/few.yaml", "tests/container/packages.yaml")
 AS_HERE = ("--isolation", "chroot", "--network", "host")
 # How this machine reaches the package index; a build behind a proxy of one's own needs the same.
 INDEX_VARIABLES = ("SSL_CERT_FILE", "PIP_CERT", "PIP_INDEX_URL", "UV_INDEX_URL", "UV_DEFAULT_INDEX")
