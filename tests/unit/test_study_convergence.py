@@ -158,6 +158,11 @@ def test_the_figure_has_loss_and_quality_of_each_pair(frame):
     assert [panel.get_ylabel() for panel in axes] == ["loss per level", "validation nDCG@10"]
     assert len(axes[1].get_lines()) == 3 + 3  # three sizes each
     assert sorted(text.get_text() for text in axes[1].texts) == ["16", "32", "8"]
+    (epochs,) = axes[0].child_axes
+    epochs.figure.draw_without_rendering()
+    assert epochs.get_xlabel() == "epochs"
+    curves = frame[(frame["part"] == "curve") & (frame["epoch"] == 1)]
+    assert epochs.get_xlim()[1] / axes[0].get_xlim()[1] == pytest.approx(1 / curves["steps"].min())
 
 
 def test_labels_do_not_overlap():

@@ -45,6 +45,7 @@ def draw(frame: pd.DataFrame) -> Figure:
             of_pair = (curves["dataset"] == dataset) & (curves["backbone"] == backbone) & (curves["pair"] == pair)
             _panel(loss[column], curves[of_pair & (curves["measure"] == "loss")], looks)
             _panel(quality[column], curves[of_pair & (curves["measure"] == "validation")], looks)
+            _count_epochs(loss[column], curves[of_pair])
             loss[column].set_title(pair if len(places) == 1 else f"{dataset}, {backbone}: {pair}")
         loss[0].set_ylabel("loss per level")
         quality[0].set_ylabel("validation nDCG@10")
@@ -52,6 +53,18 @@ def draw(frame: pd.DataFrame) -> Figure:
         axes.set_xlabel("steps")
     _legend(figure, curves, looks, columns)
     return figure
+
+
+def _count_epochs(axes: "Axes", rows: pd.DataFrame) -> None:
+    """Tell above a panel how many epochs its steps are: stages and parallel maps see the same queries in each."""
+    first = rows.loc[rows["epoch"] == 1, "steps"]
+    if first.empty:
+        return
+    per_epoch = float(first.min())
+    scale: Any = (lambda steps: steps / per_epoch, lambda epochs: epochs * per_epoch)
+    top = axes.secondary_xaxis("top", functions=scale)
+    top.set_xlabel("epochs", **LABEL)
+    top.tick_params(labelsize=LABEL["fontsize"])
 
 
 def _looks(curves: pd.DataFrame) -> Mapping[str, Style]:
