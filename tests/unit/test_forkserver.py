@@ -1,5 +1,6 @@
 """Jobs forked from a process with their libraries loaded behave as jobs that are started alone."""
 
+import contextlib
 import json
 import os
 import signal
@@ -25,6 +26,8 @@ pytestmark = pytest.mark.skipif(not hasattr(os, "pidfd_open"), reason="forked jo
 
 ROOT = Path(__file__).parents[2]
 PATIENCE = 60
+LISTENING = ("env", "--default-signal=INT")
+"""A shell starts its background jobs with SIGINT ignored, and whatever runs these tests may be one."""
 
 
 @pytest.fixture(scope="module")
@@ -56,7 +59,7 @@ def begun():
     jobs = []
 
     def begin(*arguments, environment, before=()):
-        command = [*before, sys.executable, "-m", "smec", *map(str, arguments)]
+        command = [*LISTENING, *before, sys.executable, "-m", "smec", *map(str, arguments)]
         streams = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
         jobs.append(subprocess.Popen(command, env=environment, **streams))
         return jobs[-1]
@@ -68,7 +71,12 @@ def begun():
 
 
 def forks_of(started):
-    return psutil.Process(started.pid).children()
+    """The jobs, by the name that they give themselves; libraries that load have children of their own for a moment."""
+    found = []
+    for child in psutil.Process(started.pid).children():
+        with contextlib.suppress(psutil.NoSuchProcess):
+            found += [child] if child.name().startswith("smec ") else []
+    return found
 
 
 def waited_for(what):
