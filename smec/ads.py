@@ -90,18 +90,18 @@ def commitment_warnings(notes: list[dict[str, Any]]) -> list[str]:
             f"(committed: below {COMMITTED_ENTROPY}); lower `gumbel_temperature` or raise `importance_learning_rate`"
         )
     late = late_change(notes)
-    if late > SETTLED_CHANGE:
+    if late is not None and late > SETTLED_CHANGE:
         warnings.append(
             f"the selection still changes: {late:.0%} of the kept dimensions in an epoch close to the one that is kept"
         )
     return warnings
 
 
-def late_change(notes: list[dict[str, Any]]) -> float:
-    """Return the largest share of the dimensions that changed in one of the last epochs of `notes`; 0 without any.
+def late_change(notes: list[dict[str, Any]]) -> float | None:
+    """Return the largest share of the dimensions that changed in one of the last epochs of `notes`.
 
-    The last of them counts however few there are: where the first epoch is the one that is kept, it alone has changed
-    anything.
+    None where there are too few of them for one to be late, as where the first epoch is the one that is kept: whether
+    the selection would have settled is not known then.
     """
-    first = min(math.ceil(SETTLED_SHARE * len(notes)), len(notes) - 1)
-    return max((float(note["changed"]) for note in notes[max(first, 0) :]), default=0.0)
+    late = [float(note["changed"]) for note in notes[math.ceil(SETTLED_SHARE * len(notes)) :]]
+    return max(late, default=None)

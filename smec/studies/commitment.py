@@ -1,5 +1,6 @@
 """Whether adaptive selection commits: how undecided it is over the epochs, by the temperature of its noise."""
 
+import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
@@ -69,7 +70,7 @@ def analyse(job: StudyJob) -> "pd.DataFrame":
     - `entropy` and `changed`, a row per epoch, 0 the start: how undecided the selection is under the noise at the end
       of the stage, in [0, 1], and the share of its dimensions that changed in that epoch; over seeds;
     - `final_entropy` and `late_change`: the entropy of the epoch that is kept and the largest change in one of the last
-      epochs up to it; `limit` is the value above which the record of a stage warns;
+      epochs up to it, NaN where no seed keeps an epoch that is late; `limit` is the value above which a record warns;
     - `ndcg@10` of the test queries at the size of the stage, with the difference from the baseline, paired by query;
       `detected` is the share of the seeds whose record warns of the selection.
 
@@ -129,7 +130,7 @@ def _curves(records: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
             found.append({"measure": measure, "epoch": epoch} | _over_seeds(values))
     kept = [notes_up_to(record["kept_epoch"], record["selection_per_epoch"]) for record in records]
     final = _over_seeds([one[-1]["entropy"] for one in kept])
-    late = _over_seeds([late_change(one) for one in kept])
+    late = _over_seeds([late for late in map(late_change, kept) if late is not None] or [math.nan])
     found.append({"measure": "final_entropy", "limit": COMMITTED_ENTROPY} | final)
     found.append({"measure": "late_change", "limit": SETTLED_CHANGE} | late)
     return found

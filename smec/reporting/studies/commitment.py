@@ -89,7 +89,7 @@ def _table(frame: pd.DataFrame) -> pd.DataFrame:
             place_of(frame, row)
             | {
                 "final entropy": share(entropy["mean"], 2),
-                "late change": f"{100 * late['mean']:.1f} %",
+                "late change": "none is late" if pd.isna(late["mean"]) else f"{100 * late['mean']:.1f} %",
                 "warned": f"{round(row['detected'] * seeds)} of {counted(seeds, 'seed')}",
                 "nDCG@10": level(row),
                 "difference": change(row),
@@ -192,7 +192,8 @@ def _numbers(frame: pd.DataFrame) -> dict[str, float | str]:
     found: dict[str, float | str] = {}
     for row in frame[frame["epoch"].isna()].to_dict("records"):
         place = (row["dataset"], row["backbone"], f"{row['start']:g} to {row['end']:g}", row["measure"])
-        found[key(*place)] = float(row["mean"])
+        if pd.notna(row["mean"]):
+            found[key(*place)] = float(row["mean"])
         if pd.notna(row["detected"]):
             found[key(*place[:3], "detected")] = float(row["detected"])
     return found
