@@ -55,11 +55,11 @@ def said():
 
 @pytest.fixture(scope="module")
 def opened(browser, page_file, said):
-    """Returns the report at a size, opened once and with its tables sortable."""
+    """Returns a report at a size, opened once and with its tables sortable."""
     pages = {}
 
-    def open_at(size, **settings):
-        key = (size, *settings)
+    def open_at(size, file=page_file, **settings):
+        key = (file, size, *settings)
         if key not in pages:
             context = browser.new_context(viewport={"width": size[0], "height": size[1]}, **settings)
             context.set_default_timeout(PATIENCE)
@@ -67,7 +67,7 @@ def opened(browser, page_file, said):
             page.on("console", lambda message: said.append(f"{message.type}: {message.text}"))
             page.on("pageerror", lambda error: said.append(str(error)))
             page.on("request", lambda request: said.append(request.url) if _is_outside(request.url) else None)
-            page.goto(page_file.as_uri())
+            page.goto(file.as_uri())
             if not settings:
                 page.wait_for_function("document.querySelectorAll('table.sortable:not(.dataTable)').length === 0")
         return pages[key]
@@ -123,6 +123,17 @@ def test_nothing_overflows_and_nothing_overlaps(opened, name):
     assert len(boxes) > 30
     assert [box["name"] for box in boxes if box["left"] < 0 or box["right"] > SIZES[name][0] + ROUNDING] == []
     assert overlapping(boxes) == []
+
+
+@pytest.mark.parametrize("name", SIZES)
+def test_the_page_of_a_run_is_whole_with_all_its_figures(opened, smoke, name):
+    page = opened(SIZES[name], smoke / "results/report.html")
+    assert page.evaluate("document.documentElement.scrollWidth") == SIZES[name][0]
+    boxes = page.evaluate(BOXES)
+    assert [box["name"] for box in boxes if box["left"] < 0 or box["right"] > SIZES[name][0] + ROUNDING] == []
+    assert overlapping(boxes) == []
+    shown = page.eval_on_selector_all("img", "all => all.map(image => image.naturalWidth)")
+    assert len(shown) == len(list((smoke / "results/figures").glob("[!.]*.png"))) > 3 and min(shown) > 0
 
 
 def test_nothing_overflows_and_nothing_overlaps_on_paper(opened):
