@@ -77,6 +77,8 @@ def _main_or_fork() -> None:
     try:
         main()
     except SystemExit as stop:
+        if stop.code == INTERRUPTED:  # Python forgets the status where it was interrupted in code of an `exec`
+            os._exit(flushed(INTERRUPTED))
         if stop.code not in (None, 0):
             raise
     if sys.getprofile() is None and sys.gettrace() is None:  # a profiler reports when the process ends
