@@ -12,7 +12,7 @@ from filelock import FileLock, Timeout
 
 from smec.errors import SmecError
 
-NAME = ".workflow.lock"
+NAME = "workflow.lock"
 """Held by the system for as long as the process lives, so that none is left behind by one that was killed."""
 
 LOGGER = logging.getLogger(__name__)
