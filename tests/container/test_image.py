@@ -11,12 +11,15 @@ from pathlib import Path
 
 import pytest
 
-from tests.container.install import missing
+from tests.container.install import NEEDED
+from tests.debian_packages import missing
 from tests.workflow.running import CORES, copy_of_the_repository, snakemake
 
 pytestmark = [
     pytest.mark.container,
-    pytest.mark.skipif(bool(missing()) or os.geteuid() != 0, reason="`make test-container` installs buildah, as root"),
+    pytest.mark.skipif(
+        bool(missing(NEEDED)) or os.geteuid() != 0, reason="`make test-container` installs buildah, as root"
+    ),
 ]
 
 BASE = "localhost/smec-test-base"

@@ -225,11 +225,6 @@ class Cluster:
             time.sleep(0.2)
 
 
-def missing():
-    """Return the programs of a cluster that are not installed."""
-    return [name for name in NEEDED if shutil.which(name) is None]
-
-
 def _free_ports(count):
     sockets = [socket.socket() for _ in range(count)]
     try:

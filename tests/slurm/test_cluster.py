@@ -16,12 +16,13 @@ from types import SimpleNamespace
 
 import pytest
 
-from tests.slurm.cluster import SYSTEM_CONFIGURATION, Cluster, missing
+from tests.debian_packages import missing
+from tests.slurm.cluster import NEEDED, SYSTEM_CONFIGURATION, Cluster
 from tests.workflow.running import CORES, NOTHING, ROOT, copy_of_the_repository, environment, snakemake
 
 pytestmark = [
     pytest.mark.slurm,
-    pytest.mark.skipif(bool(missing()) or os.geteuid() != 0, reason="`make test-slurm` installs Slurm, as root"),
+    pytest.mark.skipif(bool(missing(NEEDED)) or os.geteuid() != 0, reason="`make test-slurm` installs Slurm, as root"),
 ]
 
 SETTINGS = ("--configfile", "config/smoke.yaml", "tests/slurm/few.yaml")
