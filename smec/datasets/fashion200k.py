@@ -15,7 +15,7 @@ from typing import Literal
 from pydantic import Field
 
 from smec.datasets.base import Dataset
-from smec.datasets.image_folder import utf8_text
+from smec.datasets.image_lists import utf8_text
 from smec.datasets.image_sets import ImageSettings, ImageTask, Pictures, from_files
 from smec.datasets.layout import Expected, check_layout
 from smec.datasets.splits import TEST, TRAIN

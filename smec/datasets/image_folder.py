@@ -4,10 +4,8 @@
 {csv}: a header line, one line per image: file (relative to `path`), label, split, whatever captions are made of
 """
 
-import csv as csv_format
-import io
 import string
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
@@ -18,6 +16,7 @@ from pydantic import Field, field_validator, model_validator
 
 from smec.datasets.base import Dataset
 from smec.datasets.image_faults import Faults
+from smec.datasets.image_lists import Row, cell, columns_of, csv_rows, require_column, text_of
 from smec.datasets.image_sets import ImageSettings, Pictures, from_files, paired
 from smec.datasets.images import SUFFIXES
 from smec.datasets.judgement_files import SPLIT_NAMES
@@ -25,7 +24,6 @@ from smec.datasets.vector_files import side_by_side
 from smec.errors import SmecError, nearest_name
 from smec.modality import Modality
 
-Row = dict[str, str]
 HOW_TO_CAPTION = "put columns in braces, such as '{name}: {keywords}', and write a brace that is text twice"
 
 
@@ -72,7 +70,7 @@ class ImageFolderSettings(ImageSettings):
     def _is_made_of_columns(cls, caption: str | None) -> str | None:
         if caption is not None:
             try:
-                columns = _columns_of(caption)
+                columns = _columns_in(caption)
                 caption.format(**dict.fromkeys(columns, "word"))
             except (ValueError, LookupError, AttributeError) as error:
                 raise ValueError(f"{caption!r} cannot be filled in ({error}); {HOW_TO_CAPTION}") from error
@@ -145,9 +143,9 @@ class _Listed:
 def _from_csv(settings: ImageFolderSettings, path: Path) -> _Listed:
     rows = list(csv_rows(path))
     own = {"file_column": settings.file_column, "label_column": settings.label_column}
-    columns = _columns(rows, path)
+    columns = columns_of(rows, path)
     for key, column in {**own, "split_column": settings.split_column}.items():
-        _require(column, columns, path, key)
+        require_column(column, columns, path, key)
     return _Listed(rows, columns, settings.file_column, settings.label_column, settings.split_column)
 
 
@@ -175,10 +173,10 @@ def _with_columns_of_labels(listed: _Listed, settings: ImageFolderSettings) -> _
     if path is None or column is None or label is None:
         return listed
     lines = list(csv_rows(path))
-    columns = _columns(lines, path)
-    _require(column, columns, path, "label_column")
-    of_label = {_text(line, column): line for line in lines}
-    rows = [{**of_label.get(_text(row, label), {}), **row} for row in listed.rows]
+    columns = columns_of(lines, path)
+    require_column(column, columns, path, "label_column")
+    of_label = {text_of(line, column): line for line in lines}
+    rows = [{**of_label.get(text_of(row, label), {}), **row} for row in listed.rows]
     return replace(listed, rows=rows, columns=(*listed.columns, *columns))
 
 
@@ -187,12 +185,12 @@ def _pictures(listed: _Listed, settings: ImageFolderSettings, source: str) -> Pi
     lists = source if settings.label_csv is None else f"{source} with {settings.label_csv}"
     for fields, key in ((settings.query_where, "query_where"), (settings.corpus_where, "corpus_where")):
         for column in fields:
-            _require(column, listed.columns, lists, key)
+            require_column(column, listed.columns, lists, key)
     captions = [""] * len(rows)
     if settings.caption is not None:
-        columns = _columns_of(settings.caption)
+        columns = _columns_in(settings.caption)
         for column in columns:
-            _require(column, listed.columns, lists, "caption")
+            require_column(column, listed.columns, lists, "caption")
         captions = [_caption(settings.caption, columns, row) for row in rows]
     return Pictures(
         ids=[cell(row, listed.file, source, line) for line, row in enumerate(rows)],
@@ -208,12 +206,12 @@ def _pictures(listed: _Listed, settings: ImageFolderSettings, source: str) -> Pi
     )
 
 
-def _columns_of(template: str) -> list[str]:
+def _columns_in(template: str) -> list[str]:
     return [name for _, name, _, _ in string.Formatter().parse(template) if name is not None]
 
 
 def _caption(template: str, columns: list[str], row: Mapping[str, str]) -> str:
-    values = {column: _text(row, column) for column in columns}
+    values = {column: text_of(row, column) for column in columns}
     return " ".join(template.format(**values).split()) if all(values.values()) else ""
 
 
@@ -225,49 +223,3 @@ def _split(name: str, source: str) -> str:
     if name not in SPLIT_NAMES:
         raise SmecError(f"{source} puts an image in the unknown split {name!r}. {nearest_name(name, SPLIT_NAMES)}")
     return SPLIT_NAMES[name]
-
-
-def cell(row: Mapping[str, str], column: str, source: Path | str, place: int) -> str:
-    """Return what row `place` (from 0) of the list `source` has in a column, or raise `SmecError` for nothing."""
-    value = _text(row, column)
-    if not value:
-        raise SmecError(f"Line {place + 2} of {source} has nothing in the column {column!r}. Fill it in.")
-    return value
-
-
-def csv_rows(path: Path) -> Iterator[Row]:
-    """Yield the lines after the header of a csv file, None where they are too short, or raise `SmecError`."""
-    try:
-        reader = csv_format.DictReader(io.StringIO(utf8_text(path), newline=""), strict=True)
-        for line, row in enumerate(reader, start=2):
-            if None in row:
-                raise SmecError(f"Line {line} of {path} has more cells than the header. Quote cells with commas.")
-            yield row
-    except csv_format.Error as error:
-        raise SmecError(f"{path} is not a csv file ({error}). Save it again.") from error
-
-
-def utf8_text(path: Path) -> str:
-    """Return the text of a file without a byte order mark, or raise `SmecError` with the line that is not in UTF-8."""
-    try:
-        return path.read_bytes().decode("utf-8-sig")
-    except OSError as error:
-        raise SmecError(f"{path} cannot be read ({error.strerror or error}). Correct the path.") from error
-    except UnicodeDecodeError as error:
-        line = error.object.count(b"\n", 0, error.start) + 1
-        raise SmecError(f"Line {line} of {path} is not in UTF-8 ({error.reason}). Save the file as UTF-8.") from error
-
-
-def _text(row: Mapping[str, str], column: str) -> str:
-    return (row.get(column) or "").strip()
-
-
-def _columns(rows: list[Row], path: Path) -> tuple[str, ...]:
-    if not rows:
-        raise SmecError(f"{path} lists nothing. Check that the file is complete.")
-    return tuple(rows[0])
-
-
-def _require(column: str | None, columns: Collection[str], source: Path | str, key: str) -> None:
-    if column is not None and column not in columns:
-        raise SmecError(f"{source} has no column {column!r}, which `{key}` names. {nearest_name(column, columns)}")

@@ -12,7 +12,7 @@ from typing import Literal
 from pydantic import Field
 
 from smec.datasets.base import Dataset
-from smec.datasets.image_folder import cell, csv_rows
+from smec.datasets.image_lists import cell, csv_rows
 from smec.datasets.image_sets import ImageSettings, ImageTask, Pictures, from_files
 from smec.datasets.layout import Expected, check_layout
 from smec.datasets.splits import TEST, TRAIN
