@@ -10,11 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
-from smec.backbones import open_clip_files
+from smec.backbones import open_clip_files, open_clip_models
 from smec.backbones.base import BackboneSettings, check_dim, unit_rows
 from smec.backbones.devices import Device, Precision, chosen_device, chosen_precision
 from smec.backbones.encoded_rows import ImageRows, encoded_rows
-from smec.backbones.open_clip_files import HUB
+from smec.backbones.open_clip_models import HUB
 from smec.backbones.text_rows import TextRows
 from smec.errors import SmecError
 from smec.modality import Modality
@@ -58,7 +58,7 @@ class OpenClipSettings(BackboneSettings):
     @model_validator(mode="after")
     def _names_one_set_of_weights(self) -> "OpenClipSettings":
         named = self.pretrained is not None, self.checkpoint is not None
-        if open_clip_files.is_folder(self.model) or self.model.startswith(HUB):
+        if open_clip_models.is_folder(self.model) or self.model.startswith(HUB):
             if any(named):
                 raise ValueError(f"{self.model} brings its weights; leave `pretrained` and `checkpoint` out")
         elif sum(named) != 1:
@@ -74,15 +74,15 @@ class OpenClipSettings(BackboneSettings):
                 "`revision` must be the full commit hash (40 hexadecimal digits), so that results can be repeated; "
                 f"got {self.revision!r}"
             )
-        if self.revision is not None and (self.checkpoint is not None or open_clip_files.is_folder(self.model)):
+        if self.revision is not None and (self.checkpoint is not None or open_clip_models.is_folder(self.model)):
             raise ValueError("leave `revision` out: the weights are local files, which are known by their sha256")
         return self
 
     @model_validator(mode="after")
     def _is_known(self) -> "OpenClipSettings":
-        if not open_clip_files.is_folder(self.model) and not self.model.startswith(HUB):
+        if not open_clip_models.is_folder(self.model) and not self.model.startswith(HUB):
             try:
-                open_clip_files.check_architecture(self.model, self.dim)
+                open_clip_models.check_architecture(self.model, self.dim)
             except SmecError as error:
                 raise ValueError(str(error)) from error
         return self
@@ -90,9 +90,9 @@ class OpenClipSettings(BackboneSettings):
     def check(self) -> None:
         """Look whether local files are there and fit, and whether open_clip knows the tag (see the base class)."""
         if self.pretrained is not None:
-            open_clip_files.pretrained_entry(self.model, self.pretrained, self.revision)
-        if open_clip_files.is_folder(self.model):
-            open_clip_files.check_folder(self.model, self.dim)
+            open_clip_models.pretrained_entry(self.model, self.pretrained, self.revision)
+        if open_clip_models.is_folder(self.model):
+            open_clip_models.check_folder(self.model, self.dim)
         if self.checkpoint is not None and not self.checkpoint.is_file():
             raise SmecError(f"The file {self.checkpoint} does not exist. Correct `checkpoint`.")
 
@@ -108,10 +108,10 @@ class OpenClipSettings(BackboneSettings):
         """Return the configuration and the weights where they are local files (see the base class)."""
         if self.checkpoint is not None:
             return (self.checkpoint,)
-        if not open_clip_files.is_folder(self.model):
+        if not open_clip_models.is_folder(self.model):
             return ()
         folder = Path(self.model).expanduser()
-        names = (open_clip_files.CONFIG, *open_clip_files.WEIGHTS)
+        names = (open_clip_models.CONFIG, *open_clip_models.WEIGHTS)
         return tuple(folder / name for name in names if (folder / name).exists())
 
     def prompt(self, role: str) -> str:

@@ -1,14 +1,14 @@
-"""Which files make an open_clip model, and whether they fit; the library is only imported where it must be."""
+"""Which files make an open_clip model: found, downloaded, compared; the library is only imported where it must be."""
 
-import importlib.util
 import json
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from smec.backbones.model_files import files_sha256
-from smec.errors import SmecError, nearest_name
-from smec.files import read_json, sha256_of_file, sha256_of_json
+from smec.backbones.open_clip_models import HUB, WEIGHTS, architectures, check_folder, is_folder, pretrained_entry
+from smec.errors import SmecError
+from smec.files import sha256_of_file, sha256_of_json
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -17,10 +17,7 @@ if TYPE_CHECKING:
 
     from smec.backbones.open_clip import OpenClipSettings
 
-HUB = "hf-hub:"
 FOLDER = "local-dir:"
-CONFIG = "open_clip_config.json"
-WEIGHTS = ("open_clip_model.safetensors", "open_clip_pytorch_model.safetensors", "model.safetensors")
 HUB_FILES = ("*.json", "*.safetensors", "*.txt", "*.model")
 
 
@@ -44,90 +41,6 @@ class ClipFiles:
     def checkpoint(self) -> str | None:
         """The weights as open_clip is told of them: not at all where they lie in its folder."""
         return None if self.name.startswith(FOLDER) else str(self.weights)
-
-
-def architectures() -> dict[str, Path]:
-    """Return the architectures of the installed open_clip by name, each with its JSON file."""
-    spec = importlib.util.find_spec("open_clip")
-    folders = [Path(place) / "model_configs" for place in (spec.submodule_search_locations or [])] if spec else []
-    return {path.stem: path for folder in folders for path in folder.glob("*.json")}
-
-
-def is_folder(model: str) -> bool:
-    """Say whether `model` is a local folder: it begins with `.`, `/` or `~`."""
-    return model.startswith((".", "/", "~"))
-
-
-def check_architecture(model: str, dim: int) -> None:
-    """Compare the name and the width of a built-in architecture with what open_clip ships.
-
-    Raises:
-        SmecError: open_clip has no such architecture, or its vectors have another length.
-    """
-    known = architectures()
-    if not known:
-        return
-    if model not in known:
-        raise SmecError(
-            f"open_clip has no model {model!r}. {nearest_name(model, known)} A hub id begins with '{HUB}', a folder "
-            "with './', '/' or '~'."
-        )
-    check_width(json.loads(known[model].read_text(encoding="utf-8")), dim, model)
-
-
-def check_folder(model: str, dim: int) -> None:
-    """Look whether a local folder has a configuration, weights and vectors of the right length.
-
-    Raises:
-        SmecError: names what is missing or differs.
-    """
-    folder = Path(model).expanduser()
-    if not folder.is_dir():
-        raise SmecError(f"The folder {model} of the backbone does not exist. Correct `model`, or put the model there.")
-    content = read_json(folder / CONFIG) if (folder / CONFIG).exists() else None
-    if not isinstance(content, dict) or "model_cfg" not in content:
-        raise SmecError(
-            f"{folder / CONFIG} is missing or has no 'model_cfg', so the architecture is not known. open_clip's "
-            "save_for_hf writes it beside the weights."
-        )
-    if not any((folder / name).exists() for name in WEIGHTS):
-        raise SmecError(f"{folder} holds none of {', '.join(WEIGHTS)}. Save the weights there as safetensors.")
-    check_width(content["model_cfg"], dim, model)
-
-
-def pretrained_entry(model: str, tag: str, revision: str | None) -> dict[str, Any]:
-    """Return what open_clip knows of the weights `tag` of an architecture; this imports open_clip.
-
-    Raises:
-        SmecError: open_clip has no such weights, they were trained with another activation, or there is a `revision`
-            and they are not on the hub.
-    """
-    from open_clip import pretrained
-
-    entry: dict[str, Any] = pretrained.get_pretrained_cfg(model, tag)
-    if not entry:
-        tags = pretrained.list_pretrained_tags_by_model(model)
-        raise SmecError(
-            f"open_clip has no weights {tag!r} for the model {model!r}. {nearest_name(tag, tags)}"
-            if tags
-            else f"open_clip has no weights for the model {model!r}. Give a `checkpoint`."
-        )
-    _check_activation(model, tag, entry)
-    if revision is not None and not entry.get("hf_hub"):
-        raise SmecError(
-            f"The weights {tag!r} of the model {model!r} do not come from the hub, so the revision {revision} says "
-            "nothing of them. Leave `revision` out: the vectors are stored with the sha256 of the file."
-        )
-    return entry
-
-
-def check_width(content: dict[str, Any], dim: int, model: str) -> None:
-    """Raise `SmecError` when a model's configuration says another length of its vectors than `dim`."""
-    width = content.get("embed_dim")
-    if width != dim:
-        raise SmecError(
-            f"The model {model!r} gives vectors of {width} dimensions, but the backbone says {dim}. Set dim: {width}."
-        )
 
 
 def resolve(settings: "OpenClipSettings") -> ClipFiles:
@@ -236,18 +149,6 @@ def _tagged(settings: "OpenClipSettings") -> ClipFiles:
         raise SmecError(_unreachable(f"{settings.model!r} with the weights {tag!r}", error)) from error
     asked = {key: entry[key] for key in ("mean", "std", "interpolation", "resize_mode") if entry.get(key)}
     return ClipFiles(settings.model, Path(found), _digest(settings.model, Path(found), asked), asked)
-
-
-def _check_activation(model: str, tag: str, entry: dict[str, Any]) -> None:
-    """Refuse weights that were trained with another activation: open_clip only warns, and the vectors are poor."""
-    architecture = json.loads(architectures()[model].read_text(encoding="utf-8"))
-    trained, built = bool(entry.get("quick_gelu")), bool(architecture.get("quick_gelu"))
-    if trained != built:
-        other = f"{model}-quickgelu" if trained else model.removesuffix("-quickgelu")
-        raise SmecError(
-            f"The weights {tag!r} were trained with {'QuickGELU' if trained else 'GELU'}, which the model {model!r} "
-            f"does not have. Set model: {other}."
-        )
 
 
 def _digest(model: str, checkpoint: Path, preprocess: dict[str, Any]) -> str:

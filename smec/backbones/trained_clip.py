@@ -5,7 +5,7 @@ from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
-from smec.backbones import open_clip, open_clip_files
+from smec.backbones import open_clip, open_clip_models
 from smec.backbones.clip_options import ClipTraining
 from smec.backbones.open_clip import OpenClipBackbone, OpenClipSettings
 from smec.errors import SmecError
@@ -44,11 +44,11 @@ class TrainedClipSettings(OpenClipSettings):
         content = read_json(self.architecture)
         if not isinstance(content, dict) or "model_cfg" not in content:
             raise SmecError(f"{self.architecture} has no 'model_cfg'. It must be an open_clip_config.json.")
-        open_clip_files.check_width(content["model_cfg"], self.dim, str(self.architecture))
+        open_clip_models.check_width(content["model_cfg"], self.dim, str(self.architecture))
 
     def files(self) -> tuple[Path, ...]:
         """Return the configuration and the weights that the rule writes (see the base class)."""
-        return tuple(Path(self.model) / name for name in (open_clip_files.CONFIG, open_clip_files.WEIGHTS[0]))
+        return tuple(Path(self.model) / name for name in (open_clip_models.CONFIG, open_clip_models.WEIGHTS[0]))
 
     def declared(self, role: str) -> dict[str, Any]:
         """Return what it is and how it was trained (see the base class)."""
@@ -62,5 +62,5 @@ def load(settings: TrainedClipSettings) -> OpenClipBackbone:
     Raises:
         SmecError: it was not trained yet, or does not load.
     """
-    open_clip_files.check_folder(settings.model, settings.dim)
+    open_clip_models.check_folder(settings.model, settings.dim)
     return open_clip.load(settings)

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from smec import backbones
-from smec.backbones.open_clip_files import CONFIG, WEIGHTS
+from smec.backbones.open_clip_models import CONFIG, WEIGHTS
 from smec.backbones.trained_clip import TrainedClipSettings
 from smec.datasets import reading
 from smec.errors import SmecError

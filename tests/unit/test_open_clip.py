@@ -126,7 +126,8 @@ def register(monkeypatch, folder, architecture):
 
     (folder / "Tiny-16.json").write_text(json.dumps(architecture))
     monkeypatch.setattr(open_clip.factory, "_MODEL_CONFIGS", {"Tiny-16": architecture})
-    monkeypatch.setattr("smec.backbones.open_clip_files.architectures", lambda: {"Tiny-16": folder / "Tiny-16.json"})
+    for module in ("open_clip_files", "open_clip_models"):
+        monkeypatch.setattr(f"smec.backbones.{module}.architectures", lambda: {"Tiny-16": folder / "Tiny-16.json"})
 
 
 @pytest.mark.parametrize("workers", [0, 2])
