@@ -19,6 +19,9 @@ from smec.training_data import TrainingData
 from smec.validation import ValidationSet, linear
 
 FOLDS = 3
+LEVEL = 0.16
+"""p below which labels tell something: one standard error, where they are many."""
+
 MOST_DOCUMENTS = 20_000
 """Documents that are searched, besides the relevant ones."""
 
@@ -27,9 +30,9 @@ SHRINKAGE = 1.0
 
 
 def labels_tell(data: TrainingData, most: int, device: torch.device) -> bool:
-    """Return whether learned whitening is significantly above principal axes on queries that it was not fitted on.
+    """Return whether learned whitening is clearly above principal axes on queries that it was not fitted on.
 
-    One-sided paired t-test, p < 0.05, on the mean nDCG@10 of the sizes that learned whitening itself is chosen at.
+    One-sided paired t-test, p < 0.16, on the mean nDCG@10 of the sizes that learned whitening itself is chosen at.
     Where queries are documents themselves, such as photos of a class, those that are joined by documents are asked in
     the same fold, because they would give each other's answer away, and count as one, because what one finds the other
     mostly does. They are then asked among documents that no fitted query has or is: what is fitted is shortened along
@@ -67,7 +70,7 @@ def labels_tell(data: TrainingData, most: int, device: torch.device) -> bool:
             weight = Sides.shared(torch.from_numpy(rows[: sizes[0]]).to(device))
             scores[asked] = np.mean(validation.per_query(linear(weight), sizes), axis=0)
     learned, untrained = (np.bincount(group, scores) / np.bincount(group) for scores in found)
-    return significantly_above(learned, untrained)
+    return significantly_above(learned, untrained, LEVEL)
 
 
 def _without_documents(data: TrainingData, left_out: NDArray[np.int64]) -> TrainingData:

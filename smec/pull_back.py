@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from scipy import linalg
 
 from smec.basis import BasisName, StartName
 from smec.row_blocks import row_blocks
@@ -31,9 +32,6 @@ SHARES = (1.0, 0.75, 0.5, 0.25)
 
 PREFERENCE = 0.16
 """p at which a mixture is preferred to the trained map: one standard error, where queries are many."""
-
-FEW_QUERIES = 200
-"""Validation queries below which all labels are asked whether they tell anything (`smec.label_evidence`)."""
 
 LABELLED_QUERIES = 2000
 """Training queries that are used, at most, to choose between two baselines that no label has touched."""
@@ -79,12 +77,13 @@ def aligned(trained: Maps, baseline: NDArray[np.float32], documents: NDArray[np.
     Returns:
         float32 (d, M) each.
     """
-    together, lengths = np.zeros((len(baseline), len(trained.corpus))), np.zeros(2)
+    together, lengths = np.zeros((len(baseline), len(trained.corpus)), dtype=np.float32), np.zeros(2)
     for block in row_blocks(documents):
         outputs, targets = block @ trained.corpus.T, block @ baseline.T
         together += targets.T @ outputs
         lengths += [_square(targets), _square(outputs)]
-    left, _, right = np.linalg.svd(together)
+    # In float32, as the maps are: at 3,584 dimensions float64 would need as much memory as all else together.
+    left, _, right = linalg.svd(together, overwrite_a=True, check_finite=False)
     target, own = np.sqrt(lengths.astype(np.float32))
     rotation = target / max(float(own), 1e-12) * (left @ right)
 
@@ -144,28 +143,36 @@ def choose(
     basis = better_baseline(data, size)
     baseline = baseline_rows(basis, data, size)
     reference = _scores(validation, Sides.shared(baseline))
-    mixtures = _mixtures(trained, basis, baseline, SHARES, data)
+    scores = _mixture_scores(trained, basis, baseline, SHARES, data, validation)
     start = PullBack("learned_whitening", 0.0)
     if whitened is not None:
-        mixtures |= _mixtures(trained, "learned_whitening", whitened[:size], (*SHARES[1:], 0.0), data)
-    scores = {choice: _scores(validation, maps) for choice, maps in mixtures.items()}
+        shares = (*SHARES[1:], 0.0)
+        scores |= _mixture_scores(trained, "learned_whitening", whitened[:size], shares, data, validation)
     best = max(scores, key=lambda choice: scores[choice].mean())
     whole = PullBack(basis, 1.0)
     preferred = best if significantly_above(scores[best], scores[whole], PREFERENCE) else whole
     if significantly_above(scores[preferred], reference):
         return preferred
-    if whitened is not None and len(validation) < FEW_QUERIES and told():
+    if whitened is not None and told():
         no_worse = scores[preferred].mean() >= max(reference.mean(), scores[start].mean())
         return preferred if no_worse else start
     return best if significantly_above(scores[best], reference) else PullBack(basis, 0.0)
 
 
-def _mixtures(
-    trained: Maps, basis: StartName, untrained: NDArray[np.float32], shares: Sequence[float], data: TrainingData
-) -> dict[PullBack, Maps]:
-    """What `PullBack.apply` returns for each of `shares`; the alignment, which costs most, is made once."""
+def _mixture_scores(
+    trained: Maps,
+    basis: StartName,
+    untrained: NDArray[np.float32],
+    shares: Sequence[float],
+    data: TrainingData,
+    validation: ValidationSet,
+) -> dict[PullBack, NDArray[np.float64]]:
+    """Score what `PullBack.apply` returns for each of `shares`, aligned once and mixed one after the other."""
     moved = aligned(trained, untrained, data.documents)
-    return {PullBack(basis, share): trained if share == 1.0 else _mixed(share, moved, untrained) for share in shares}
+    return {
+        PullBack(basis, share): _scores(validation, trained if share == 1.0 else _mixed(share, moved, untrained))
+        for share in shares
+    }
 
 
 def _mixed(share: float, moved: Maps, baseline: NDArray[np.float32]) -> Maps:

@@ -148,6 +148,16 @@ def test_where_validation_proves_nothing_all_labels_decide(planted_data, learned
     ) == told
 
 
+def test_all_labels_are_asked_however_many_validation_queries_prove_nothing(planted_data):
+    data = planted(queries=1200)
+    wrong = np.random.default_rng(0).permutation(data.validation.corpus_rows)
+    unproved = dataclasses.replace(data, validation=dataclasses.replace(data.validation, corpus_rows=wrong))
+    assert len(unproved.validation_queries) == 300
+    kept = chosen(unproved, TRAINED, told=True)
+    assert kept.share > 0 or kept.basis == "learned_whitening"
+    assert chosen(unproved, TRAINED, told=False) == PullBack("pca", 0.0)
+
+
 def test_a_map_that_diverged_is_not_kept_because_labels_tell(planted_data):
     assert chosen(few(planted_data, 3), TRAINED, told=True) == PullBack("learned_whitening", 0.0)
 
