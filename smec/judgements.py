@@ -166,6 +166,14 @@ class Judgements:
         """Return the judgements of the queries at `places`, int64 (k,), in that order, renumbered 0 ... k - 1."""
         return replace(self.select(places), query_rows=np.arange(len(places), dtype=np.int64))
 
+    def compact(self) -> "Judgements":
+        """Return the same judgements without the runs that no query has."""
+        if self.run is None:
+            return self
+        asked, run = np.unique(self.run, return_inverse=True)
+        of_runs = replace(self, query_rows=np.arange(len(self.offsets) - 1), run=None, own=None).select(asked)
+        return replace(of_runs, query_rows=self.query_rows, run=run.astype(np.int64), own=self.own)
+
     def expanded(self) -> "Judgements":
         """Return the same judgements with a run for each query: as many numbers as there are judged pairs."""
         if self.run is None:

@@ -49,16 +49,15 @@ def labels_tell(data: TrainingData, most: int, device: torch.device) -> bool:
     group = groups_of(judged, excluded, len(data.documents)) if are_documents else np.arange(len(judged))
     if group.max(initial=-1) + 1 < 2 * FOLDS:
         return False
-    judged = judged.expanded()
     found = np.zeros((2, len(group)))
     for fold in range(FOLDS):
         asked, others = np.flatnonzero(group % FOLDS == fold), np.flatnonzero(group % FOLDS != fold)
         part = replace(
             labelled,
             queries=labelled.validation_queries[others],
-            positives=judged.take(others),
+            positives=judged.take(others).compact(),
             validation_queries=labelled.validation_queries[asked],
-            validation=judged.take(asked),
+            validation=judged.take(asked).compact(),
             validation_excluded=None if excluded is None else excluded[asked],
         )
         left_out = np.empty(0, dtype=np.int64)
@@ -92,11 +91,16 @@ def _without_documents(data: TrainingData, left_out: NDArray[np.int64]) -> Train
     rows = np.union1d(rows, judged.corpus_rows)
     place = np.full(len(free), -1)
     place[rows] = np.arange(len(rows))
+
+    def placed(documents: NDArray[np.int64]) -> NDArray[np.int64]:
+        return np.where(documents < 0, -1, place[documents])
+
+    own = None if judged.own is None else placed(judged.own)
     return replace(
         data,
         documents=data.documents[rows],
-        validation=replace(judged, corpus_rows=place[judged.corpus_rows]),
-        validation_excluded=np.where(excluded < 0, -1, place[excluded]),
+        validation=replace(judged, corpus_rows=place[judged.corpus_rows], own=own),
+        validation_excluded=placed(excluded),
     )
 
 

@@ -51,6 +51,17 @@ def test_documents_of_other_classes_are_not_carried_along():
     assert judged.corpus_rows.tolist() == [1, 5] and pairs(judged) == {(4, 1, 1.0), (4, 5, 1.0)}
 
 
+def test_runs_that_no_query_has_can_be_dropped():
+    graded, _, _ = by_class(graded=True)
+    part = graded.take(np.flatnonzero(graded.runs == graded.runs[0]))
+    small = part.compact()
+    assert len(small.corpus_rows) < len(part.corpus_rows)
+    assert len(small.offsets) == 2
+    listed = [judged.expanded() for judged in (part, small)]
+    for name in ("query_rows", "offsets", "corpus_rows", "relevance"):
+        assert np.array_equal(*(getattr(judged, name) for judged in listed))
+
+
 def test_a_query_without_another_document_is_dropped():
     judged = Judgements.from_groups(*(np.array(a) for a in ([0, 1, 2], [0, 1, 1], [0, 1, -1], [0, 1], [0, 1], [1, 1])))
     assert judged.query_rows.tolist() == [2] and pairs(judged) == {(2, 1, 1.0)}
