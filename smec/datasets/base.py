@@ -136,7 +136,7 @@ def write(dataset: Dataset, settings: DatasetSettings, folder: Path) -> None:
             be empty where the settings hold nothing out.
     """
     checks(dataset)
-    _check_splits(dataset, settings)
+    check_splits(dataset, settings)
     (folder / "manifest.json").unlink(missing_ok=True)
     judged = _judged_queries(dataset)
     split = pa.table({"query_id": sorted(dataset.split), "split": [dataset.split[q] for q in sorted(dataset.split)]})
@@ -187,7 +187,7 @@ def checks(dataset: Dataset) -> None:
         )
 
 
-def _check_splits(dataset: Dataset, settings: DatasetSettings) -> None:
+def check_splits(dataset: Dataset, settings: DatasetSettings) -> None:
     """Raise `SmecError` for a split without queries."""
     for name in SPLITS:
         if name not in dataset.split.values() and (name != TEST or settings.test_fraction):

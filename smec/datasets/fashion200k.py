@@ -1,7 +1,7 @@
 """Fashion-200K as its owners distribute it: cropped photos of clothes with a description each, both directions.
 
 {path}/labels/{category}_{train,test}_detect_all.txt    photo, detection score, description; separated by tabs
-{path}/women/...                                         the photos, unpacked from women.tar.gz; the lists name them
+{path}/women/{dresses,jackets,pants,skirts,tops}/...     the photos, unpacked from women.tar.gz; the lists name them
 
 The categories are dress, jacket, pants, skirt and top. Photos with the same description belong together; many products
 have several photos, and some descriptions are of several products.
@@ -15,14 +15,16 @@ from typing import Literal
 from pydantic import Field
 
 from smec.datasets.base import Dataset
-from smec.datasets.image_lists import utf8_text
+from smec.datasets.image_faults import Faults
+from smec.datasets.image_lists import refuse_repeats, utf8_text
 from smec.datasets.image_sets import ImageSettings, ImageTask, Pictures, from_files
-from smec.datasets.layout import Expected, check_layout
+from smec.datasets.layout import Expected, check_layout, refuse_partly_unpacked
 from smec.datasets.splits import TEST, TRAIN
 from smec.errors import SmecError
 
 HOME = "https://github.com/xthan/fashion-200k (labels and women.tar.gz)"
 CATEGORIES = ("dress", "jacket", "pants", "skirt", "top")
+FOLDERS = tuple(f"women/{name}/" for name in ("dresses", "jackets", "pants", "skirts", "tops"))
 CELLS = 3
 
 
@@ -49,7 +51,7 @@ class Fashion200kSettings(ImageSettings):
 
     def missing(self) -> str | None:
         """Say which part of the layout is missing (see the base class)."""
-        expected = [*(Expected(name) for name, _ in _lists()), Expected("women/")]
+        expected = [*(Expected(name) for name, _ in _lists()), *map(Expected, FOLDERS)]
         return check_layout(self.folder, expected, "Fashion-200K", HOME)
 
 
@@ -63,18 +65,23 @@ def load(settings: Fashion200kSettings, folder: Path) -> Dataset:
     told = settings.missing()
     if told:
         raise SmecError(told)
-    rows = [(*row, split) for name, split in _lists() for row in _listed(settings.folder / name)]
-    captions = [caption for _, caption, _ in rows]
+    lists = [(settings.folder / name, split) for name, split in _lists()]
+    rows = [(path, split, *row) for path, split in lists for row in _listed(path)]
+    refuse_repeats((photo, path, line) for path, _, line, photo, _ in rows)
+    photos = [photo for _, _, _, photo, _ in rows]
+    captions = [caption for *_, caption in rows]
     pictures = Pictures(
-        ids=[photo for photo, _, _ in rows],
+        ids=photos,
         # Photos without a description do not belong together.
-        groups=[caption or photo for photo, caption, _ in rows],
-        splits=[split for _, _, split in rows],
+        groups=[caption or photo for photo, caption in zip(photos, captions, strict=True)],
+        splits=[split for _, split, *_ in rows],
         captions=captions,
         asks=[True] * len(rows),
         answers=[True] * len(rows),
     )
-    return from_files(pictures, settings.folder, f"Fashion-200K in {settings.path}", settings)
+    refuse_partly_unpacked(settings.folder, photos, "Fashion-200K", HOME)
+    source = f"Fashion-200K in {settings.path}"
+    return from_files(pictures, settings.folder, source, settings, Faults(settings.faults, source))
 
 
 def _lists() -> Iterator[tuple[str, str]]:
@@ -83,9 +90,13 @@ def _lists() -> Iterator[tuple[str, str]]:
             yield f"labels/{category}_{split}_detect_all.txt", split
 
 
-def _listed(path: Path) -> Iterator[tuple[str, str]]:
-    for number, line in enumerate(io.StringIO(utf8_text(path), newline=None), start=1):
-        cells = line.rstrip("\n").split("\t")
+def _listed(path: Path) -> Iterator[tuple[int, str, str]]:
+    """Yield the line, photo and description of each line; empty lines at the end are none."""
+    lines = io.StringIO(utf8_text(path).rstrip("\r\n"), newline=None).read().split("\n")
+    if lines == [""]:
+        raise SmecError(f"{path} lists no photos. Get it again from {HOME}.")
+    for number, line in enumerate(lines, start=1):
+        cells = line.split("\t")
         if len(cells) != CELLS:
             raise SmecError(
                 f"Line {number} of {path} has {len(cells)} cells instead of {CELLS}: photo, detection score and "
@@ -93,4 +104,4 @@ def _listed(path: Path) -> Iterator[tuple[str, str]]:
             )
         if not cells[0].strip():
             raise SmecError(f"Line {number} of {path} names no photo. Get it again from {HOME}.")
-        yield cells[0].strip(), " ".join(cells[2].split())
+        yield number, cells[0].strip(), " ".join(cells[2].split())

@@ -4,35 +4,43 @@
 {csv}: a header line, one line per image: file (relative to `path`), label, split, whatever captions are made of
 """
 
-import string
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 import numpy as np
 import pyarrow as pa
-from pydantic import Field, field_validator, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, field_validator, model_validator
 
 from smec.datasets.base import Dataset
+from smec.datasets.image_captions import checked_template
+from smec.datasets.image_choice import one_or_more
 from smec.datasets.image_faults import Faults
-from smec.datasets.image_lists import Row, cell, columns_of, csv_rows, require_column, text_of
-from smec.datasets.image_sets import ImageSettings, Pictures, from_files, paired
-from smec.datasets.images import SUFFIXES
-from smec.datasets.judgement_files import SPLIT_NAMES
+from smec.datasets.image_listing import listing, pictures
+from smec.datasets.image_sets import ImageSettings, Pictures, from_files, paired, refuse_faults_of_the_list
+from smec.datasets.label_folders import walk
 from smec.datasets.vector_files import side_by_side
-from smec.errors import SmecError, nearest_name
+from smec.errors import SmecError
 from smec.modality import Modality
 
-HOW_TO_CAPTION = "put columns in braces, such as '{name}: {keywords}', and write a brace that is text twice"
+
+def _expanded(path: Path) -> Path:
+    try:
+        return path.expanduser()
+    except RuntimeError as error:
+        raise ValueError(f"`~` stands for no folder here ({error})") from error
+
+
+LocalPath = Annotated[Path, AfterValidator(_expanded)]
+Values = Annotated[tuple[str, ...], BeforeValidator(one_or_more, json_schema_input_type=str | tuple[str, ...])]
 
 
 class ImageFolderSettings(ImageSettings):
     """Images in a folder, and where their labels are."""
 
     kind: Literal["image_folder"] = Field(default="image_folder", description="Local images with labels or captions.")
-    path: Path = Field(description="The folder that holds the images.")
-    csv: Path | None = Field(
+    path: LocalPath = Field(description="The folder that holds the images.")
+    csv: LocalPath | None = Field(
         default=None, description="Lists the images, one line each under a header line; null: folders are labels."
     )
     file_column: str = Field(default="file", description="Column with the path of the image, relative to `path`.")
@@ -44,7 +52,7 @@ class ImageFolderSettings(ImageSettings):
     split_column: str | None = Field(
         default=None, description="Column with train, val or test; null: whole labels are split by a hash."
     )
-    label_csv: Path | None = Field(
+    label_csv: LocalPath | None = Field(
         default=None, description="Further columns for captions, one line per label, its label in `label_column`."
     )
     caption: str | None = Field(
@@ -53,30 +61,22 @@ class ImageFolderSettings(ImageSettings):
     split_folders: bool = Field(
         default=False, description="Without `csv`: the first level of folders is train, val, test, the second labels."
     )
-    vectors: tuple[Path, ...] = Field(
+    vectors: tuple[LocalPath, ...] = Field(
         default=(),
         description="Vectors of the images in .npy files, rows as in `csv`; several are each scaled to unit length and "
         "put side by side. The images are then not read, and the backbone is of kind `precomputed`.",
     )
-    query_where: dict[str, tuple[str, ...]] = Field(
+    query_where: dict[str, Values] = Field(
         default_factory=dict, description="Values of columns that an image must have to be a query; empty: any."
     )
-    corpus_where: dict[str, tuple[str, ...]] = Field(
+    corpus_where: dict[str, Values] = Field(
         default_factory=dict, description="Values of columns that an image must have to be a document; empty: any."
     )
 
     @field_validator("caption")
     @classmethod
     def _is_made_of_columns(cls, caption: str | None) -> str | None:
-        if caption is not None:
-            try:
-                columns = _columns_in(caption)
-                caption.format(**dict.fromkeys(columns, "word"))
-            except (ValueError, LookupError, AttributeError) as error:
-                raise ValueError(f"{caption!r} cannot be filled in ({error}); {HOW_TO_CAPTION}") from error
-            if not columns:
-                raise ValueError(f"{caption!r} names no column; {HOW_TO_CAPTION}")
-        return caption
+        return None if caption is None else checked_template(caption)
 
     @model_validator(mode="after")
     def _can_be_paired(self) -> "ImageFolderSettings":
@@ -90,13 +90,41 @@ class ImageFolderSettings(ImageSettings):
             raise ValueError("`vectors` need a `csv` that lists their rows, and the task 'image'")
         return self
 
+    @model_validator(mode="after")
+    def _has_no_option_without_effect(self) -> "ImageFolderSettings":
+        for task, side, key, other in (
+            ("text_to_image", "queries", "query_where", "corpus_where"),
+            ("image_to_text", "documents", "corpus_where", "query_where"),
+        ):
+            if self.task == task and getattr(self, key):
+                raise ValueError(f"`{key}` chooses images, but the {side} of {task!r} are captions; use `{other}`")
+        if self.csv is None:
+            unread = ["file_column", "split_column", *([] if self.label_csv else ["label_column"])]
+            for key in unread:
+                if getattr(self, key) != type(self).model_fields[key].default:
+                    raise ValueError(
+                        f"`{key}` names a column of a `csv`, and there is none: folders are labels, and splits with "
+                        "`split_folders`; remove it or give the `csv`"
+                    )
+        if self.label_csv is not None and not (self.caption or self.query_where or self.corpus_where):
+            raise ValueError(
+                "`label_csv` has columns for `caption`, `query_where` and `corpus_where`, and none of these is given; "
+                "give one or remove it"
+            )
+        return self
+
     def modality(self, role: str) -> Modality:
         """Return vectors where they are given (see the base class)."""
         return "vectors" if self.vectors else super().modality(role)
 
     def sources(self) -> tuple[Path, ...]:
-        """Return the lists where there are some, else the folder: its images are known by their hashes later."""
-        return tuple(path for path in (self.csv, self.label_csv, *self.vectors) if path is not None) or (self.path,)
+        """Return the lists, whose images are known by their hashes later, and without a `csv` all folders of images."""
+        lists = tuple(path for path in (self.csv, self.label_csv, *self.vectors) if path is not None)
+        if self.csv is not None:
+            return lists
+        # What lies behind a link is not found from outside, so each linked folder is named.
+        linked = [path for path in walk(self.path).folders if path.is_symlink()] if self.path.is_dir() else []
+        return (self.path, *linked, *lists)
 
 
 def load(settings: ImageFolderSettings, folder: Path) -> Dataset:
@@ -108,118 +136,24 @@ def load(settings: ImageFolderSettings, folder: Path) -> Dataset:
     """
     if not settings.path.is_dir():
         raise SmecError(f"The image folder {settings.path} does not exist. Correct `path`, or put the images there.")
-    listed = _from_csv(settings, settings.csv) if settings.csv else _from_folders(settings)
     source = str(settings.csv or settings.path)
-    pictures = _pictures(_with_columns_of_labels(listed, settings), settings, source)
+    faults = Faults(settings.faults, source)
+    listed = listing(settings, faults)
+    images = pictures(listed, settings)
     if settings.vectors:
-        return _with_vectors(pictures, settings, source, folder / "vectors.npy")
-    return from_files(pictures, settings.path, source, settings)
+        dataset = _with_vectors(images, settings, source, folder / "vectors.npy", faults)
+    else:
+        dataset = from_files(images, settings.path, source, settings, faults)
+    return replace(dataset, details={**dataset.details, **listed.details})
 
 
-def _with_vectors(pictures: Pictures, settings: ImageFolderSettings, source: str, copy: Path) -> Dataset:
-    vectors = side_by_side(settings.vectors, pictures.ids, copy)
-    if vectors.rows != len(pictures.ids):
-        raise SmecError(
-            f"{settings.vectors[0]} has {vectors.rows} rows, but {source} lists {len(pictures.ids)} images."
-        )
+def _with_vectors(images: Pictures, settings: ImageFolderSettings, source: str, copy: Path, faults: Faults) -> Dataset:
+    refuse_faults_of_the_list(images, source, settings)
+    vectors = side_by_side(settings.vectors, images.ids, copy)
+    if vectors.rows != len(images.ids):
+        raise SmecError(f"{settings.vectors[0]} has {vectors.rows} rows, but {source} lists {len(images.ids)} images.")
     rows = pa.array(np.arange(vectors.rows, dtype=np.int64))
-    table = pa.table({"id": pa.array(pictures.ids, pa.string()), "source_row": rows})
-    dataset = paired(pictures, table, source, settings, Faults(settings.faults, source))
+    table = pa.table({"id": pa.array(images.ids, pa.string()), "source_row": rows})
+    dataset = paired(images, table, source, settings, faults)
     entry = {**vars(vectors), "path": copy.name}
     return replace(dataset, details={"vectors": {"corpus": entry, "queries": entry}, **dataset.details})
-
-
-@dataclass(frozen=True)
-class _Listed:
-    """Rows of a list of images, all columns, of which a row may lack some, and what those with a meaning are called."""
-
-    rows: list[Row]
-    columns: tuple[str, ...]
-    file: str
-    label: str | None
-    split: str | None
-
-
-def _from_csv(settings: ImageFolderSettings, path: Path) -> _Listed:
-    rows = list(csv_rows(path))
-    own = {"file_column": settings.file_column, "label_column": settings.label_column}
-    columns = columns_of(rows, path)
-    for key, column in {**own, "split_column": settings.split_column}.items():
-        require_column(column, columns, path, key)
-    return _Listed(rows, columns, settings.file_column, settings.label_column, settings.split_column)
-
-
-def _from_folders(settings: ImageFolderSettings) -> _Listed:
-    depth = 3 if settings.split_folders else 2
-    rows = []
-    for path in sorted(settings.path.rglob("*")):
-        if path.suffix.lower() not in SUFFIXES or not path.is_file():
-            continue
-        parts = path.relative_to(settings.path).parts
-        if len(parts) < depth:
-            raise SmecError(
-                f"The image {path} lies in no folder of a label. Expected {settings.path}/"
-                f"{'SPLIT/' if settings.split_folders else ''}LABEL/image; move it, or list the images in a `csv`."
-            )
-        split = {"split": parts[0]} if settings.split_folders else {}
-        rows.append({"file": "/".join(parts), "label": parts[depth - 2], **split})
-    if not rows:
-        raise SmecError(f"{settings.path} holds no images ({', '.join(sorted(SUFFIXES))}). Correct `path`.")
-    return _Listed(rows, tuple(rows[0]), "file", "label", "split" if settings.split_folders else None)
-
-
-def _with_columns_of_labels(listed: _Listed, settings: ImageFolderSettings) -> _Listed:
-    path, column, label = settings.label_csv, settings.label_column, listed.label
-    if path is None or column is None or label is None:
-        return listed
-    lines = list(csv_rows(path))
-    columns = columns_of(lines, path)
-    require_column(column, columns, path, "label_column")
-    of_label = {text_of(line, column): line for line in lines}
-    rows = [{**of_label.get(text_of(row, label), {}), **row} for row in listed.rows]
-    return replace(listed, rows=rows, columns=(*listed.columns, *columns))
-
-
-def _pictures(listed: _Listed, settings: ImageFolderSettings, source: str) -> Pictures:
-    rows = listed.rows
-    lists = source if settings.label_csv is None else f"{source} with {settings.label_csv}"
-    for fields, key in ((settings.query_where, "query_where"), (settings.corpus_where, "corpus_where")):
-        for column in fields:
-            require_column(column, listed.columns, lists, key)
-    captions = [""] * len(rows)
-    if settings.caption is not None:
-        columns = _columns_in(settings.caption)
-        for column in columns:
-            require_column(column, listed.columns, lists, "caption")
-        captions = [_caption(settings.caption, columns, row) for row in rows]
-    return Pictures(
-        ids=[cell(row, listed.file, source, line) for line, row in enumerate(rows)],
-        groups=captions
-        if listed.label is None
-        else [cell(row, listed.label, source, line) for line, row in enumerate(rows)],
-        splits=[""] * len(rows)
-        if listed.split is None
-        else [_split(cell(row, listed.split, source, line), source) for line, row in enumerate(rows)],
-        captions=captions,
-        asks=[_fits(row, settings.query_where) for row in rows],
-        answers=[_fits(row, settings.corpus_where) for row in rows],
-    )
-
-
-def _columns_in(template: str) -> list[str]:
-    return [name for _, name, _, _ in string.Formatter().parse(template) if name is not None]
-
-
-def _caption(template: str, columns: list[str], row: Mapping[str, str]) -> str:
-    values = {column: text_of(row, column) for column in columns}
-    return " ".join(template.format(**values).split()) if all(values.values()) else ""
-
-
-def _fits(row: Mapping[str, str], wanted: Mapping[str, tuple[str, ...]]) -> bool:
-    return all(row.get(column) in values for column, values in wanted.items())
-
-
-def _split(name: str, source: str) -> str:
-    if name not in SPLIT_NAMES:
-        raise SmecError(f"{source} puts an image in the unknown split {name!r}. {nearest_name(name, SPLIT_NAMES)}")
-    return SPLIT_NAMES[name]

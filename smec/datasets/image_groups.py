@@ -1,8 +1,9 @@
 """Groups of images: their splits and their captions."""
 
+import itertools
 from collections.abc import Mapping, Sequence
 
-from smec.datasets.splits import TEST, TRAIN, VALIDATION, complete_split, split_by_hash
+from smec.datasets.splits import POSITION, TEST, TRAIN, VALIDATION, complete_split, split_by_hash
 
 PRECEDENCE = (TRAIN, VALIDATION, TEST)
 """A group that is published in two splits is of the later one."""
@@ -11,7 +12,7 @@ PRECEDENCE = (TRAIN, VALIDATION, TEST)
 def split_of_queries(
     ids: Sequence[str], published: Sequence[str], groups: Sequence[str], validation: float, test: float
 ) -> tuple[dict[str, str], str]:
-    """Split queries one by one where splits are published, else whole groups by hash, so that test groups are unseen.
+    """Split queries one by one where a test split is published, else whole groups, so that test groups are unseen.
 
     Args:
         ids: of the queries.
@@ -23,30 +24,65 @@ def split_of_queries(
     Returns:
         The split of each id, and one sentence for the manifest.
     """
-    if any(published):
+    names = set(published)
+    if TEST in names and len(names) > 1:
         return complete_split(dict(zip(ids, published, strict=True)), validation, test)
+    if names == {TRAIN, VALIDATION}:
+        of_group, _ = split_by_hash(sorted(set(groups)), 0, test)
+        rule = (
+            f"validation as published; train as published, of which test is whole classes below {test:g} ({POSITION})"
+        )
+        split = [VALIDATION if name == VALIDATION else of_group[g] for name, g in zip(published, groups, strict=True)]
+        return dict(zip(ids, split, strict=True)), _of_groups(rule)
     of_group, rule = _by_hash(groups, validation, test)
+    if any(names):
+        rule = f"only {names.pop()} is published, so whole classes are split anew; {rule}"
     return {query: of_group[group] for query, group in zip(ids, groups, strict=True)}, rule
 
 
 def split_of_groups(
-    groups: Sequence[str], published: Sequence[str], validation: float, test: float
+    groups: Sequence[str], published: Sequence[str], captions: Sequence[str], validation: float, test: float
 ) -> tuple[dict[str, str], str]:
     """Split groups as published, or by hash where nothing is; a group with images in several splits is of the last one.
+
+    By hash, groups that share a caption are of one split, so that no caption of the test is trained on.
 
     Args:
         groups: of each image.
         published: split of each image, "" for none.
+        captions: of each image.
         validation: as in `split_of_queries`.
         test: as in `split_of_queries`.
 
     Returns:
         The split of each group, and one sentence for the manifest.
     """
-    if not any(published):
-        return _by_hash(groups, validation, test)
-    split, rule = complete_split(latest_split(groups, published), validation, test)
-    return split, f"by caption, one in several splits counts for test, then validation; {_of_groups(rule)}"
+    several = "by caption, one in several splits counts for test, then validation; "
+    if len(set(published)) > 1:
+        split, rule = complete_split(latest_split(groups, published), validation, test)
+        return split, several + _of_groups(rule)
+    first = first_of_those_that_share(groups, captions)
+    of_first, rule = _by_hash(list(first.values()), validation, test)
+    if len(set(first.values())) < len(first):
+        rule += "; groups that share a caption go with the first of them"
+    return {group: of_first[first[group]] for group in first}, (several if any(published) else "") + rule
+
+
+def first_of_those_that_share(groups: Sequence[str], captions: Sequence[str]) -> dict[str, str]:
+    """Return for each group the first, by name, of all that it shares a caption with, directly or through others."""
+    first = {group: group for group in sorted(set(groups))}
+
+    def found(group: str) -> str:
+        while first[group] != group:
+            first[group] = first[first[group]]
+            group = first[group]
+        return group
+
+    has: dict[str, str] = {}
+    for group, caption in zip(groups, captions, strict=True):
+        one, other = sorted((found(group), found(has.setdefault(caption, group))))
+        first[other] = one
+    return {group: found(group) for group in first}
 
 
 def latest_split(groups: Sequence[str], published: Sequence[str]) -> dict[str, str]:
@@ -62,11 +98,14 @@ def distinct(groups: Sequence[str], captions: Sequence[str]) -> Mapping[str, tup
     captions_of: dict[str, dict[str, None]] = {}
     for group, caption in zip(groups, captions, strict=True):
         captions_of.setdefault(group, {})[caption] = None
-    return {
-        f"caption:{group}" + (f"#{place}" if place else ""): (group, caption)
-        for group, known in captions_of.items()
-        for place, caption in enumerate(sorted(known))
-    }
+    found: dict[str, tuple[str, str]] = {}
+    for group, known in captions_of.items():
+        first, *more = sorted(known)
+        found[f"caption:{group}"] = group, first
+        # A group may be called as another one's caption is numbered: "a#1".
+        numbers = (number for number in itertools.count(1) if f"{group}#{number}" not in captions_of)
+        found.update({f"caption:{group}#{next(numbers)}": (group, caption) for caption in more})
+    return found
 
 
 def _by_hash(groups: Sequence[str], validation: float, test: float) -> tuple[dict[str, str], str]:

@@ -15,8 +15,8 @@ import pyarrow as pa
 from numpy.typing import NDArray
 from pydantic import Field
 
-from smec.datasets.base import Dataset, DatasetSettings, text_table
-from smec.datasets.image_faults import FaultPolicy, Faults
+from smec.datasets.base import Dataset, DatasetSettings, check_splits, checks, text_table
+from smec.datasets.image_faults import NOT_ASKED, FaultPolicy, Faults
 from smec.datasets.image_groups import distinct, latest_split, split_of_groups, split_of_queries
 from smec.datasets.images import file_table, inspect
 from smec.errors import SmecError
@@ -77,13 +77,14 @@ class Pictures:
         return Pictures(**{name: [values[row] for row in rows] for name, values in vars(self).items()})
 
 
-def from_files(pictures: Pictures, root: Path, source: str, settings: ImageSettings) -> Dataset:
+def from_files(pictures: Pictures, root: Path, source: str, settings: ImageSettings, faults: Faults) -> Dataset:
     """Read every file once, and pair the images by the task; ids are paths relative to `root`.
 
     Raises:
-        SmecError: an image cannot be read, has no caption or no partner, and the settings do not say to skip it.
+        SmecError: an image cannot be read, has no caption or no partner, and the settings do not say to skip it; or the
+            list has a fault (see `refuse_faults_of_the_list`).
     """
-    faults = Faults(settings.faults, source)
+    refuse_faults_of_the_list(pictures, source, settings)
     hashes, unreadable = inspect(root, pictures.ids)
     faults.add("unreadable", unreadable)
     readable = [row for row, file in enumerate(pictures.ids) if file not in unreadable]
@@ -92,6 +93,19 @@ def from_files(pictures: Pictures, root: Path, source: str, settings: ImageSetti
     dataset = paired(kept, table, source, settings, faults)
     roots = {role: str(root.resolve()) for role in ("corpus", "queries") if settings.modality(role) == "image"}
     return replace(dataset, details={"images": roots, **dataset.details})
+
+
+def refuse_faults_of_the_list(pictures: Pictures, source: str, settings: ImageSettings) -> None:
+    """Pair the images as if all could be read, so that what is wrong with their list is told before hours of reading.
+
+    Raises:
+        SmecError: an image has no caption or no partner, and the settings do not say to skip it; an image is listed
+            twice; or a split has no query.
+    """
+    unread = pa.table({"id": pa.array(pictures.ids, pa.string())})
+    dataset = paired(pictures, unread, source, settings, Faults(settings.faults, source, quiet=True))
+    checks(dataset)
+    check_splits(dataset, settings)
 
 
 def paired(pictures: Pictures, table: pa.Table, source: str, settings: ImageSettings, faults: Faults) -> Dataset:
@@ -120,7 +134,9 @@ def _same_class(pictures: Pictures, table: pa.Table, source: str, settings: Imag
     members = Counter(gallery.groups)
     others = {row: members[pictures.groups[row]] - (row in shown) for row in asking.tolist()}
     alone = [row for row, count in others.items() if not count]
-    faults.add("alone", {pictures.ids[r]: f"no other image of the class {pictures.groups[r]!r} to find" for r in alone})
+    told = {row: f"no other image of the class {pictures.groups[row]!r} to find" for row in alone}
+    faults.add("alone", {pictures.ids[row]: fault for row, fault in told.items() if row not in shown})
+    faults.add("alone", {pictures.ids[row]: fault for row, fault in told.items() if row in shown}, NOT_ASKED)
     kept = np.setdiff1d(asking, alone)
     asked = pictures.take(kept)
     split, rule = split_of_queries(
@@ -140,7 +156,9 @@ def _captioned(pictures: Pictures, table: pa.Table, source: str, settings: Image
     texts = distinct(images.groups, images.captions)
     text_ids, text_groups = list(texts), [group for group, _ in texts.values()]
     captions = text_table(text_ids, [caption for _, caption in texts.values()])
-    of_group, rule = split_of_groups(images.groups, images.splits, settings.validation_fraction, settings.test_fraction)
+    of_group, rule = split_of_groups(
+        images.groups, images.splits, images.captions, settings.validation_fraction, settings.test_fraction
+    )
     if to_image:
         split = {name: of_group[group] for name, group in zip(text_ids, text_groups, strict=True)}
         qrels = _judged(images.groups, images.ids)

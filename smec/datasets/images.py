@@ -16,6 +16,10 @@ SUFFIXES = frozenset({".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", 
 MOST_THREADS = 16
 SMALL = (64, 64)
 """A JPEG is decoded to about this size when it is only checked: every byte is read, few pixels are made."""
+HOW_TO_PREPARE_AGAIN = (
+    "To prepare it again, delete its folder in results/data and run the same command, or add `--forcerun fetch` to "
+    "snakemake, which prepares every dataset anew."
+)
 
 
 @dataclass(frozen=True)
@@ -48,10 +52,10 @@ class Image:
         except OSError as error:
             raise SmecError(
                 f"The image {self.path} cannot be read ({error.strerror or error}). Put it back, or prepare the "
-                "dataset again."
+                f"dataset again without it. {HOW_TO_PREPARE_AGAIN}"
             ) from error
         if self.sha256 is not None and hashlib.sha256(found).hexdigest() != self.sha256:
-            raise SmecError(f"The image {self.path} has changed since the dataset was prepared. Prepare it again.")
+            raise SmecError(f"The image {self.path} has changed since the dataset was prepared. {HOW_TO_PREPARE_AGAIN}")
         return found
 
 

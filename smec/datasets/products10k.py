@@ -12,9 +12,10 @@ from typing import Literal
 from pydantic import Field
 
 from smec.datasets.base import Dataset
-from smec.datasets.image_lists import cell, csv_rows
-from smec.datasets.image_sets import ImageSettings, ImageTask, Pictures, from_files
-from smec.datasets.layout import Expected, check_layout
+from smec.datasets.image_faults import Faults
+from smec.datasets.image_lists import cell, csv_rows, refuse_repeats
+from smec.datasets.image_sets import ImageSettings, Pictures, from_files
+from smec.datasets.layout import Expected, check_layout, nested, refuse_partly_unpacked
 from smec.datasets.splits import TEST, TRAIN
 from smec.errors import SmecError
 
@@ -32,7 +33,7 @@ class Products10kSettings(ImageSettings):
         min_length=1,
         description="The folder that holds train.csv, test_kaggletest.csv, train/ and test/.",
     )
-    task: ImageTask = Field(
+    task: Literal["image"] = Field(
         default="image", description="`image`: photos of the same product; the set has no captions."
     )
     gallery: Literal["train", "test", "all"] = Field(
@@ -52,7 +53,7 @@ class Products10kSettings(ImageSettings):
     def missing(self) -> str | None:
         """Say which part of the layout is missing (see the base class)."""
         expected = [Expected(name) for name in LISTS.values()] + [Expected("train/"), Expected("test/")]
-        return check_layout(self.folder, expected, "Products-10K", HOME)
+        return check_layout(self.folder, expected, "Products-10K", HOME) or nested(self.folder, LISTS)
 
 
 def load(settings: Products10kSettings, folder: Path) -> Dataset:
@@ -63,8 +64,8 @@ def load(settings: Products10kSettings, folder: Path) -> Dataset:
             `image_sets.from_files`).
     """
     told = settings.missing()
-    if told or settings.task != "image":
-        raise SmecError(told or f"Products-10K has no captions, so the task {settings.task!r} cannot be built from it.")
+    if told:
+        raise SmecError(told)
     ids: list[str] = []
     groups: list[str] = []
     splits: list[str] = []
@@ -81,15 +82,19 @@ def load(settings: Products10kSettings, folder: Path) -> Dataset:
         asks=[True] * len(ids),
         answers=[settings.gallery in (split, "all") for split in splits],
     )
-    return from_files(pictures, settings.folder, f"Products-10K in {settings.path}", settings)
+    refuse_partly_unpacked(settings.folder, ids, "Products-10K", HOME)
+    source = f"Products-10K in {settings.path}"
+    return from_files(pictures, settings.folder, source, settings, Faults(settings.faults, source))
 
 
 def _listed(path: Path) -> list[tuple[str, str]]:
     rows = list(csv_rows(path))
     if not rows:
         raise SmecError(f"{path} lists no photos. Get it again from {HOME}.")
-    if not {"name", "class"} <= rows[0].keys():
+    columns = rows[0][1].keys()
+    if not {"name", "class"} <= columns:
         raise SmecError(
-            f"{path} has the columns {list(rows[0])}; Products-10K's has name and class. Get it from {HOME}."
+            f"{path} has the columns {list(columns)}; Products-10K's has name and class. Get it from {HOME}."
         )
-    return [(cell(row, "name", path, place), cell(row, "class", path, place)) for place, row in enumerate(rows)]
+    refuse_repeats((cell(row, "name", path, line), path, line) for line, row in rows)
+    return [(cell(row, "name", path, line), cell(row, "class", path, line)) for line, row in rows]

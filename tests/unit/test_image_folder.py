@@ -195,9 +195,9 @@ def test_a_caption_without_a_column_is_told():
 
 
 def test_a_caption_may_be_cut_and_hold_braces(tmp_path):
-    settings = lay_out(tmp_path, rows()) | {"caption": "{{{name:.8}}} {words}", "task": "text_to_image"}
+    settings = lay_out(tmp_path, rows()) | {"caption": "{{{name}}} {words:.1}", "task": "text_to_image"}
     prepared(settings, tmp_path / "set")
-    assert reading.texts(tmp_path / "set", "queries", 0, 1) == ["{the labe} x y"]
+    assert reading.texts(tmp_path / "set", "queries", 0, 1) == ["{the label0} x"]
 
 
 def test_a_caption_of_two_splits_is_not_trained_on(tmp_path):
@@ -222,8 +222,13 @@ def broken(folder):
 
 
 def alone(folder):
-    listed = [*rows(), {**rows()[0], "file": "one.png", "label": "alone"}]
-    return lay_out(folder, listed), {}, r"one\.png \(no other image of the class 'alone' to find\)"
+    """A query of a class that has no document."""
+    listed = [*rows(), {**rows()[0], "file": "one.png", "label": "alone", "maker": "C"}]
+    return (
+        lay_out(folder, listed),
+        {"corpus_where": {"maker": ["A", "B"]}},
+        r"one\.png \(no other image of the class 'alone' to find\)",
+    )
 
 
 def silent(folder):
@@ -255,13 +260,200 @@ def test_images_that_cannot_be_used_are_named_or_skipped_and_counted(tmp_path, c
         ({"task": "text_to_image"}, {}, r"needs `caption`, such as '\{label\}'"),
         ({"label_column": None}, {}, r"`label_column: null` needs"),
         ({"split_folders": True}, {}, r"use `split_column`"),
-        ({"corpus_where": {"maker": ["C"]}}, {}, r"no other image of the class"),
+        (
+            {"corpus_where": {"maker": ["A", "C"]}},
+            {},
+            r"No image of .*images\.csv has 'C' in the column 'maker', which `corpus_where` asks for\..*: A, B\.",
+        ),
+        ({"query_where": {"name": ["the labell9"]}}, {}, r"`query_where` asks for\. Did you mean 'the label9'\?"),
+        (
+            {"query_where": {"maker": ["A"], "label": ["odd"]}},
+            {"label": "odd", "maker": "B"},
+            r"`query_where: \{'maker': \['A'\], 'label': \['odd'\]\}` fits none of the 60 images",
+        ),
+        ({"corpus_where": {"maker": []}}, {}, r"`corpus_where: \{'maker': \[\]\}` fits none of the 60 images"),
+        ({"query_where": {"maker": 1}}, {}, r"query_where\.maker: Input should be a valid (tuple|array)"),
+        ({}, {"file": "label0_1.png"}, r"Line 3 of .*images\.csv has 'label0_1\.png', which line 2 of .* has already"),
+        ({"path": "~nobody-has-this-name/photos"}, {}, r"path: `~` stands for no folder here"),
     ],
 )
 def test_a_wrong_list_is_told(tmp_path, values, cells, told):
     settings = lay_out(tmp_path, rows(), **cells)
     with pytest.raises(SmecError, match=told):
         prepared(settings | values, tmp_path / "set")
+
+
+@pytest.mark.parametrize(
+    ("values", "told"),
+    [
+        (
+            {"csv": "a.csv", "task": "text_to_image", "caption": "{a}", "query_where": {"a": ["b"]}},
+            r"`query_where` chooses images, but the queries of 'text_to_image' are captions; use `corpus_where`",
+        ),
+        (
+            {"csv": "a.csv", "task": "image_to_text", "caption": "{a}", "corpus_where": {"a": ["b"]}},
+            r"`corpus_where` chooses images, but the documents of 'image_to_text' are captions; use `query_where`",
+        ),
+        ({"file_column": "photo"}, r"`file_column` names a column of a `csv`, and there is none: folders are labels"),
+        ({"split_column": "split"}, r"`split_column` names a column of a `csv`, and there is none"),
+        ({"label_column": "sort"}, r"`label_column` names a column of a `csv`, and there is none"),
+        ({"label_csv": "labels.csv"}, r"`label_csv` has columns for `caption`, .* and none of these is given"),
+    ],
+)
+def test_an_option_without_effect_is_refused(values, told):
+    with pytest.raises(SmecError, match=told):
+        datasets.parse({"kind": "image_folder", "path": "images"} | values)
+
+
+def test_a_list_of_labels_that_nothing_uses_is_refused(labelled, tmp_path):
+    told = r"use no column of .*labels\.csv, which `label_csv` names\. Use one of \['about', 'maker'\]"
+    with pytest.raises(SmecError, match=told):
+        prepared(labelled | {"task": "text_to_image", "caption": "{label}"}, tmp_path / "set")
+
+
+def test_cells_and_values_are_compared_without_spaces_and_one_value_needs_no_list(tmp_path):
+    listed = [{**row, "maker": f" {row['maker']} "} for row in rows()]
+    where = {"query_where": {"maker": "A"}, "corpus_where": {"maker": "B"}}
+    prepared(lay_out(tmp_path, listed) | where, tmp_path / "set")
+    assert judged(tmp_path / "set")["label5_2.png"] == {"label5_1.png"}
+
+
+def test_a_label_on_two_lines_is_told(labelled, tmp_path):
+    with (tmp_path / "labels.csv").open("a") as stream:
+        stream.write("\nlabel3,again,A\n")
+    told = r"Line 22 of .*labels\.csv has 'label3', which line 4 of .*labels\.csv has already"
+    with pytest.raises(SmecError, match=told):
+        prepared(labelled | {"task": "text_to_image", "caption": "{about}"}, tmp_path / "set")
+
+
+def test_an_empty_cell_of_an_image_leaves_what_is_said_of_its_label(tmp_path):
+    (tmp_path / "labels.csv").write_text("label,words\n" + "".join(f"{label},of {label}\n" for label in LABELS))
+    listed = [{**row, "words": "its own" if row["label"] == "label4" else " "} for row in rows()]
+    settings = lay_out(tmp_path, listed) | {"label_csv": str(tmp_path / "labels.csv"), "caption": "{label}: {words}"}
+    prepared(settings | {"task": "text_to_image"}, tmp_path / "set")
+    texts = reading.texts(tmp_path / "set", "queries")
+    assert {"label4: its own", "label5: of label5"} < set(texts) and len(texts) == len(LABELS)
+
+
+@pytest.mark.parametrize("faults", ["error", "skip"])
+@pytest.mark.parametrize(
+    ("values", "cells", "told"),
+    [
+        ({}, {"file": "label0_1.png"}, r"has already"),
+        ({"caption": "{words}", "task": "text_to_image"}, {}, r"split 'train' of .* is empty.*share a caption"),
+        ({"caption": "{gone}", "task": "text_to_image"}, {}, r"no column 'gone'"),
+        ({"corpus_where": {"maker": "C"}}, {}, r"`corpus_where`"),
+        ({"split_column": "name"}, {"name": "tset"}, r"unknown split"),
+        ({"test_fraction": 1e-9}, {}, r"split 'test' of .* is empty"),
+    ],
+)
+def test_a_list_is_judged_before_an_image_is_decoded(tmp_path, monkeypatch, values, cells, told, faults):
+    settings = lay_out(tmp_path, rows(), **cells) | values | {"faults": faults}
+    monkeypatch.setattr("smec.datasets.image_sets.inspect", lambda *_: pytest.fail("an image was read"))
+    with pytest.raises(SmecError, match=told):
+        prepared(settings, tmp_path / "set")
+
+
+@pytest.mark.parametrize(
+    ("case", "told"),
+    [
+        ({"label": "alone"}, r"label0_0\.png \(no other image of the class 'alone'"),
+        ({"name": ""}, r"label0_0\.png \(no caption\)"),
+    ],
+)
+def test_images_that_the_list_leaves_without_use_are_told_before_an_image_is_decoded(tmp_path, monkeypatch, case, told):
+    settings = lay_out(tmp_path, rows(), **case)
+    task = {"task": "text_to_image", "caption": "{name}"} if "name" in case else {}
+    monkeypatch.setattr("smec.datasets.image_sets.inspect", lambda *_: pytest.fail("an image was read"))
+    with pytest.raises(SmecError, match=told):
+        prepared(settings | task, tmp_path / "set")
+
+
+def test_a_list_is_judged_before_vectors_are_read(tmp_path, monkeypatch):
+    settings = lay_out(tmp_path, rows(), label="alone")
+    _, given = with_vectors(tmp_path)
+    monkeypatch.setattr("smec.datasets.image_folder.side_by_side", lambda *_: pytest.fail("vectors were read"))
+    with pytest.raises(SmecError, match=r"no other image of the class 'alone'"):
+        prepared(settings | given, tmp_path / "set")
+
+
+def test_what_is_skipped_is_logged_once(tmp_path, caplog):
+    settings, values, _ = alone(tmp_path)
+    prepared(settings | values | {"faults": "skip"}, tmp_path / "set")
+    assert caplog.text.count("1 images are left out: one.png") == 1
+
+
+def test_an_unreadable_image_that_leaves_another_alone_is_judged_after_reading(tmp_path):
+    settings = lay_out(tmp_path, rows(2)) | {"faults": "skip"}
+    (tmp_path / "images" / "label3_0.png").write_text("no image")
+    manifest = prepared(settings, tmp_path / "set")
+    assert manifest["images_left_out"] == {"unreadable": 1} and manifest["queries_not_asked"] == {"alone": 1}
+    assert list(manifest["faults"]["alone"]) == ["label3_1.png"]
+
+
+def test_a_document_that_has_nothing_to_find_remains_a_document(tmp_path):
+    listed = [*rows(), {**rows()[0], "file": "one.png", "label": "alone"}]
+    settings = lay_out(tmp_path, listed)
+    with pytest.raises(
+        SmecError, match=r"to be queries and have nothing to find: one\.png .*are then documents"
+    ) as told:
+        prepared(settings, tmp_path / "set")
+    assert "emove" not in str(told.value)
+    manifest = prepared(settings | {"faults": "skip"}, tmp_path / "set")
+    assert manifest["queries_not_asked"] == {"alone": 1} and "images_left_out" not in manifest
+    assert "one.png" in reading.ids(tmp_path / "set", "corpus")
+    assert "one.png" not in reading.ids(tmp_path / "set", "queries")
+
+
+def published(folder, names):
+    listed = [{**row, "split": names[place % len(names)]} for place, row in enumerate(rows())]
+    return lay_out(folder, listed) | {"split_column": "split"}
+
+
+@pytest.mark.parametrize("names", [["train", "val", "train"], ["test"], ["train"]])
+def test_whole_classes_complete_published_splits_without_a_test(tmp_path, names):
+    manifest = prepared(published(tmp_path, names), tmp_path / "set")
+    ids = reading.ids(tmp_path / "set", "queries")
+    classes = {
+        split: {ids[row].split("_")[0] for row in reading.judgements(tmp_path / "set", split).query_rows}
+        for split in ("train", "validation", "test")
+    }
+    assert classes["train"] and classes["test"] and not classes["train"] & classes["test"]
+    assert "whole classes" in manifest["split_rule"]
+    if "val" in names:
+        assert manifest["counts"]["queries"]["validation"] == 20, "as published"
+
+
+def test_labels_that_share_a_caption_are_of_one_split(tmp_path):
+    """Each caption is that of two labels, so no caption of the test may be trained on under the other label."""
+    listed = [{**row, "name": f"pair {LABELS.index(row['label']) // 2}"} for row in rows()]
+    for task, role in (("text_to_image", "queries"), ("image_to_text", "corpus")):
+        settings = lay_out(tmp_path, listed) | {"task": task, "caption": "{name}", "test_fraction": 0.4}
+        manifest = prepared(settings, tmp_path / task)
+        assert "share a caption" in manifest["split_rule"]
+        captions = dict(zip(reading.ids(tmp_path / task, role), reading.texts(tmp_path / task, role), strict=True))
+        of_split = []
+        for split in ("train", "validation", "test"):
+            asked = [
+                reading.ids(tmp_path / task, "queries")[r]
+                for r in reading.judgements(tmp_path / task, split).query_rows
+            ]
+            labels = {captions.get(query) or captions[f"caption:{query.split('_')[0]}"] for query in asked}
+            of_split.append(labels)
+        assert sum(map(len, of_split)) == len(set.union(*of_split)) == 10
+
+
+def test_home_is_found_in_every_path(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "labels.csv").write_text("label,about\n" + "".join(f"{label},{label}\n" for label in LABELS))
+    lay_out(tmp_path, rows())
+    paths = {"path": "~/images", "csv": "~/images.csv", "label_csv": "~/labels.csv"}
+    prepared({"kind": "image_folder", "task": "text_to_image", "caption": "{about}"} | paths, tmp_path / "set")
+    _, given = with_vectors(tmp_path)
+    at_home = {"path": "~/images", "csv": "~/images.csv", "vectors": ["~/0.npy", "~/1.npy"]}
+    settings = datasets.parse({"kind": "image_folder"} | at_home)
+    assert [str(path) for path in settings.vectors] == given["vectors"]
+    assert settings.sources() == (tmp_path / "images.csv", *settings.vectors)
 
 
 def test_files_that_are_no_list(tmp_path):
@@ -276,6 +468,18 @@ def test_files_that_are_no_list(tmp_path):
         prepared(settings, tmp_path / "set")
     (tmp_path / "images.csv").write_text('file,label\n"a.png"b,x\n')
     with pytest.raises(SmecError, match=r"images\.csv is not a csv file \("):
+        prepared(settings, tmp_path / "set")
+    (tmp_path / "images.csv").write_text('file,label,about\n\na.png,x,"two\nlines"\n\n,x,\n')
+    with pytest.raises(SmecError, match=r"Line 6 of .*images\.csv has nothing in the column 'file'"):
+        prepared(settings, tmp_path / "set")
+    (tmp_path / "images.csv").write_text("file,label\n\na.png,x\nb.png,x,y\n")
+    with pytest.raises(SmecError, match=r"Line 4 of .* has more cells than the header"):
+        prepared(settings, tmp_path / "set")
+    (tmp_path / "images.csv").write_bytes(b"file,label\na.png,x\nb\0.png,x\n")
+    with pytest.raises(SmecError, match=r"Line 3 of .*images\.csv has a NUL character"):
+        prepared(settings, tmp_path / "set")
+    (tmp_path / "images.csv").write_text("file,label,label\na.png,x,y\n")
+    with pytest.raises(SmecError, match=r"header of .*images\.csv names the column 'label' more than once"):
         prepared(settings, tmp_path / "set")
     (tmp_path / "images.csv").write_text("file,label\n")
     with pytest.raises(SmecError, match=r"lists nothing"):

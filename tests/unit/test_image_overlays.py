@@ -1,13 +1,14 @@
 """The overlays for images that a user provides: valid once the data are where they say."""
 
 import csv
+import re
 import shutil
 from pathlib import Path
 
 import pytest
 import yaml
 
-from smec import config, datasets
+from smec import backbones, config, datasets
 from smec.datasets import reading
 from smec.errors import SmecError
 from tests.stand_ins import lay_out
@@ -38,6 +39,12 @@ def test_the_overlay_is_valid(name, searched, tmp_path, monkeypatch):
     shutil.copy(ROOT / "config" / "emoji_clip.json", tmp_path / "config")
     loaded = config.load(merged(yaml.safe_load((ROOT / "config" / "config.yaml").read_text()), values))
     assert [e.dataset for e in loaded.experiments] == searched and loaded.studies == {}
+
+
+def test_the_backbone_that_a_comment_names_is_not_refused():
+    text = " ".join(line.lstrip("# ") for line in (ROOT / "config" / "emoji_captions.yaml").read_text().splitlines())
+    (named,) = re.findall(r"\{kind: open_clip.*?\}", text)
+    backbones.parse(yaml.safe_load(named)).check()
 
 
 def test_a_missing_file_of_vectors_is_told(tmp_path, monkeypatch):

@@ -63,7 +63,7 @@ def test_a_list_of_another_set_is_told(products, tmp_path):
     (products / "train.csv").write_text("image,label\n1.jpg,2\n")
     with pytest.raises(SmecError, match=r"train\.csv has the columns \['image', 'label'\]; Products-10K's has name"):
         prepared({"kind": "products10k", "path": str(products)}, tmp_path / "set")
-    with pytest.raises(SmecError, match=r"no captions"):
+    with pytest.raises(SmecError, match=r"task: Input should be 'image' \(given: 'text_to_image'\)"):
         prepared({"kind": "products10k", "path": str(products), "task": "text_to_image"}, tmp_path / "set")
 
 
@@ -130,7 +130,71 @@ def test_what_is_missing_of_fashion200k_is_named_with_its_source(fashion, tmp_pa
     with pytest.raises(SmecError, match="lacks labels/top_test"):
         prepared({"kind": "fashion200k", "path": str(fashion)}, tmp_path / "set")
     everything = datasets.parse({"kind": "fashion200k", "path": str(tmp_path / "nowhere")}).missing()
-    assert "women/" in everything
+    assert "women/dresses/, women/jackets/, women/pants/, women/skirts/, women/tops/." in everything
+
+
+def test_a_category_that_was_not_unpacked_is_told(fashion, tmp_path):
+    (fashion / "women" / "skirts").rename(tmp_path / "skirts")
+    with pytest.raises(SmecError, match=r"it lacks women/skirts/\. Put there what .*xthan/fashion-200k"):
+        prepared({"kind": "fashion200k", "path": str(fashion)}, tmp_path / "set")
+
+
+@pytest.mark.parametrize("faults", ["error", "skip"])
+@pytest.mark.parametrize(
+    ("kind", "gone", "told"),
+    [
+        ("fashion200k", 8, r"of the 120 photos that its lists name it lacks 8, such as women/.*xthan/fashion-200k"),
+        ("products10k", 5, r"of the 80 photos that its lists name it lacks 5, such as test/0\.jpg.*products-10k\."),
+    ],
+)
+def test_a_set_that_is_unpacked_in_part_is_told_before_a_photo_is_read(
+    request, tmp_path, monkeypatch, kind, gone, told, faults
+):
+    root = request.getfixturevalue(kind.rstrip("0123456789k"))
+    for photo in sorted(root.rglob("*.jp*g"))[:gone]:
+        photo.unlink()
+    monkeypatch.setattr("smec.datasets.image_sets.inspect", lambda *_: pytest.fail("an image was read"))
+    with pytest.raises(SmecError, match=told):
+        prepared({"kind": kind, "path": str(root), "faults": faults}, tmp_path / "set")
+
+
+def test_a_few_missing_photos_are_faults(products, tmp_path):
+    (products / "train" / "7.jpg").unlink()
+    settings = {"kind": "products10k", "path": str(products)}
+    with pytest.raises(SmecError, match=r"1 of the images of .*train/7\.jpg \(No such file"):
+        prepared(settings, tmp_path / "set")
+    assert prepared(settings | {"faults": "skip"}, tmp_path / "set")["images_left_out"] == {"unreadable": 1}
+
+
+def test_a_folder_in_a_folder_of_its_name_is_told(products, tmp_path):
+    inner = products / "train" / "train"
+    (products / "train").rename(tmp_path / "train")
+    (products / "train").mkdir()
+    (tmp_path / "train").rename(inner)
+    (products / "train" / ".DS_Store").touch()
+    with pytest.raises(SmecError, match=r"products10k/train holds another folder train, .*Move them up"):
+        prepared({"kind": "products10k", "path": str(products)}, tmp_path / "set")
+
+
+def test_a_photo_that_is_listed_twice_is_told(products, fashion, tmp_path):
+    with (products / "train.csv").open("a") as stream:
+        stream.write("\n3.jpg,7,0\n")
+    with pytest.raises(SmecError, match=r"Line 63 of .*train\.csv has '3\.jpg', which line 5 of .*train\.csv has alr"):
+        prepared({"kind": "products10k", "path": str(products)}, tmp_path / "set")
+    first = (fashion / "labels" / "top_train_detect_all.txt").read_text().splitlines()[2]
+    with (fashion / "labels" / "top_test_detect_all.txt").open("a") as stream:
+        stream.write(first + "\n")
+    with pytest.raises(SmecError, match=r"Line 13 of .*top_test_\S+ has '.*/1_0\.jpeg', which line 3 of .*top_train_"):
+        prepared({"kind": "fashion200k", "path": str(fashion)}, tmp_path / "set")
+
+
+def test_empty_lines_at_the_end_of_a_list_are_none(fashion, tmp_path):
+    file = fashion / "labels" / "pants_train_detect_all.txt"
+    file.write_text(file.read_text() + "\n\n")
+    assert prepared({"kind": "fashion200k", "path": str(fashion)}, tmp_path / "set")["counts"]["corpus"] == 120
+    file.write_text("\n")
+    with pytest.raises(SmecError, match=r"pants_train_detect_all\.txt lists no photos\. Get it again"):
+        prepared({"kind": "fashion200k", "path": str(fashion)}, tmp_path / "set")
 
 
 def test_a_list_cut_short_is_told(fashion, tmp_path):
@@ -152,4 +216,6 @@ def test_photos_without_a_description_do_not_find_one_another(fashion, tmp_path)
     settings = {"kind": "fashion200k", "path": str(fashion), "task": "image"}
     with pytest.raises(SmecError, match=r"4 of the images of .*women/skirts/casual/6/6_0\.jpeg \(no other image"):
         prepared(settings, tmp_path / "set")
-    assert prepared(settings | {"faults": "skip"}, tmp_path / "set")["images_left_out"] == {"alone": 4}
+    manifest = prepared(settings | {"faults": "skip"}, tmp_path / "set")
+    assert manifest["queries_not_asked"] == {"alone": 4} and "images_left_out" not in manifest
+    assert manifest["counts"]["corpus"] == 120
