@@ -226,6 +226,20 @@ def test_many_datasets_are_folded_and_their_average_is_not(own):
     assert html(text).count("<details") == 6
 
 
+def test_what_a_dataset_was_prepared_without_is_counted(own):
+    results, spec = own
+    assert "prepared without" not in text_of(results, spec)
+    path = results / "data/docs/manifest.json"
+    manifest = json.loads(path.read_text()) | {
+        "images_left_out": {"without_caption": 3},
+        "queries_not_asked": {"alone": 1},
+    }
+    path.write_text(json.dumps(manifest))
+    text = text_of(results, spec)
+    assert "\\ docs,\\ images left out,\\ without caption,\\ 3" in text
+    assert "\\ docs,\\ queries not asked,\\ alone,\\ 1" in text
+
+
 def test_an_edit_of_a_template_changes_the_hash_and_one_of_code_does_not(tmp_path, monkeypatch):
     from smec import source_hash
 

@@ -10,7 +10,7 @@ from smec.reporting.page import formats, markup, methods, provenance, words
 from smec.reporting.page.findings import findings
 from smec.reporting.page.material import ShownStudy, ShownView, read_manifests, read_models, read_study, read_view
 from smec.reporting.page.outline import ENDING, TEXTS, Section, text_of
-from smec.reporting.page.tables import comparison, datasets, published, scores, zero_shot
+from smec.reporting.page.tables import comparison, datasets, left_out, published, scores, zero_shot
 from smec.reporting.tables import caption
 
 INTERVALS_BELOW = "below each mean its 95 % bootstrap interval over queries and seeds, in bold the best of each size"
@@ -120,6 +120,7 @@ def _helpers(story: Story) -> dict[str, Any]:
         "findings": findings,
         "intervals_below": INTERVALS_BELOW,
         "heading": markup.heading,
+        "left_out": lambda: left_out(story.manifests),
         "literal": markup.literal,
         "block": markup.block,
         "details": markup.details,

@@ -11,6 +11,14 @@ from smec.reporting.page.formats import count, p_value, percent, score, signed, 
 from smec.reporting.page.markup import Cells, Markup
 from smec.reporting.tables import DAGGER, grid
 
+LEFT_OUT = {
+    "images_left_out": "images left out",
+    "queries_not_asked": "queries not asked",
+    "labels_left_out": "label folders left out",
+    "files_of_other_suffixes": "files that are no images",
+}
+"""Entries of a manifest that count, by kind, what a dataset was prepared without."""
+
 
 def scores(block: pd.DataFrame) -> Cells:
     """Return method by size, the best of each size in bold, intervals below the means.
@@ -70,3 +78,14 @@ def datasets(configuration: Mapping[str, Any], manifests: Mapping[str, Any]) -> 
         rows.append([experiment["dataset"], experiment["backbone"], count(counts["corpus"]), *queries, sizes])
     splits = [f"{split} queries" for split in ("training", "validation", "test")]
     return Cells(["dataset", "backbone", "documents", *splits, "sizes"], rows)
+
+
+def left_out(manifests: Mapping[str, Any]) -> Cells:
+    """Return one row per dataset and kind of what it was prepared without, none where nothing was left out."""
+    rows = [
+        [dataset, told, kind.replace("_", " "), count(number)]
+        for dataset, manifest in manifests.items()
+        for key, told in LEFT_OUT.items()
+        for kind, number in manifest.get(key, {}).items()
+    ]
+    return Cells(["dataset", "what", "why", "number"], rows)
