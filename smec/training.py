@@ -89,8 +89,8 @@ class Trainer:
         rate = min(plan.learning_rate, math.inf if plan.path is None else plan.path / steps)
         self._rates = [plan.learning_rates.get(name, rate) for name in self._learned]
         self._optimizer = Adam(list(self._learned.values()))
-        self._average = {name: value.detach().clone() for name, value in self._learned.items()}
-        self._best = {name: value.detach().clone() for name, value in self._learned.items()}
+        self._average = self._copied() if plan.averaging else {}
+        self._best = self._copied() if self._keeps_best else {}
         self._best_score = -math.inf
 
     def run(self, checkpoint: Path | None = None) -> History:
@@ -113,9 +113,10 @@ class Trainer:
             if checkpoint is not None and time.perf_counter() - saved > CHECKPOINT_SECONDS:
                 self._save(checkpoint)
                 saved = time.perf_counter()
-        best = self.plan.keep == "best" and self.validate is not None
-        self._restore(self._best if best else self._kept_weights())
-        if not best:
+        if self._keeps_best:
+            self._restore(self._best)
+        else:
+            self._restore(self._average)
             self.history.kept_epoch = self.plan.epochs
         if checkpoint is not None:
             checkpoint.unlink(missing_ok=True)
@@ -153,27 +154,30 @@ class Trainer:
 
     def _judge(self, epoch: int) -> None:
         began = time.perf_counter()
-        current = {name: value.detach().clone() for name, value in self._learned.items()}
-        self._restore(self._kept_weights())
+        current = self._copied() if self.plan.averaging else {}
+        self._restore(self._average)
         if self.validate is not None:
             score = self.history.judged(self.validate())
             if score > self._best_score:
                 self._best_score, self.history.kept_epoch = score, epoch
-                self._best = {name: value.detach().clone() for name, value in self._learned.items()}
+                if self._keeps_best:
+                    self._best = self._copied()
         if self.observe is not None:
             self.history.notes.append(self.observe())
         self._restore(current)
         self.history.validation_seconds += time.perf_counter() - began
 
-    def _kept_weights(self) -> dict[str, Tensor]:
-        return self._average if self.plan.averaging else {n: v.detach() for n, v in self._learned.items()}
+    @property
+    def _keeps_best(self) -> bool:
+        return self.plan.keep == "best" and self.validate is not None
+
+    def _copied(self) -> dict[str, Tensor]:
+        return {name: value.detach().clone() for name, value in self._learned.items()}
 
     @torch.no_grad()
     def _update_average(self) -> None:
-        if not self.plan.averaging:
-            return
-        for name, value in self._learned.items():
-            self._average[name].lerp_(value, 1 - self.plan.averaging)
+        for name, average in self._average.items():
+            average.lerp_(self._learned[name], 1 - self.plan.averaging)
 
     @torch.no_grad()
     def _restore(self, weights: dict[str, Tensor]) -> None:
@@ -188,7 +192,9 @@ class Trainer:
         tensors["sampler"] = self.sampler.generator.get_state()
         metadata = {"history": json.dumps(self.history.__dict__), "best_score": repr(self._best_score)}
         with atomic_path(checkpoint) as temporary:
-            temporary.write_bytes(save({k: v.detach().clone().contiguous() for k, v in tensors.items()}, metadata))
+            temporary.write_bytes(
+                save({name: value.detach().contiguous() for name, value in tensors.items()}, metadata)
+            )
 
     def _load(self, checkpoint: Path) -> None:
         with safe_open(checkpoint, framework="pt") as stored:
