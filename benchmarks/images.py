@@ -15,7 +15,7 @@ import numpy as np
 
 from benchmarks.common import Comparison, compare, want_ratio
 from smec import backbones, datasets
-from smec.backbones.open_clip_files import CONFIG, WEIGHTS
+from smec.backbones.open_clip_models import CONFIG, WEIGHTS
 from smec.datasets import reading
 from smec.embedding import fill
 from smec.store_writer import StoreWriter

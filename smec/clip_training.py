@@ -6,7 +6,8 @@ sets of some ten thousand small images.
 
 import logging
 import math
-from collections.abc import Iterator
+import tempfile
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,14 +19,18 @@ from torch import Tensor, nn
 
 from smec.backbones.base import unit_rows
 from smec.backbones.clip_options import ClipTraining
+from smec.backbones.open_clip_files import FOLDER
+from smec.backbones.open_clip_models import CONFIG
 from smec.datasets import reading
 from smec.errors import SmecError
+from smec.files import write_json
 from smec.image_batches import default_workers, image_batches
 from smec.judgements import Judgements
 from smec.metrics import DEPTH, per_query
 from smec.progress import progress
 from smec.search import exact_topk
 
+Tokenizer = Callable[[list[str]], Tensor]
 LARGEST_SCALE = float(np.log(100))
 DECODED_AT_ONCE = 1024
 ENCODED_AT_ONCE = 512
@@ -49,8 +54,15 @@ class CaptionedImages:
     captions: dict[str, Judgements]
 
 
-def build(config: dict[str, Any], seed: int) -> Any:
-    """Return an untrained model of an `open_clip_config.json`.
+def build(config: dict[str, Any], seed: int, file: str | Path = CONFIG) -> tuple[Any, Tokenizer]:
+    """Return an untrained model of an `open_clip_config.json`, and its tokenizer.
+
+    The tokenizer is found as it is for the trained model: in a folder with that configuration.
+
+    Args:
+        config: content of the file.
+        seed: of the weights.
+        file: it, for messages.
 
     Raises:
         SmecError: open_clip does not know a key, or sizes do not fit each other.
@@ -58,27 +70,27 @@ def build(config: dict[str, Any], seed: int) -> Any:
     torch.manual_seed(seed)
     try:
         model = open_clip.model.CLIP(**config["model_cfg"])
+        size = config["model_cfg"]["vision_cfg"].get("image_size", open_clip.CLIPVisionCfg.image_size)
+        images = open_clip.transform.PreprocessCfg(size=size)
+        merged = open_clip.transform.merge_preprocess_dict(images, config.get("preprocess_cfg", {}))
+        open_clip.model.set_model_preprocess_cfg(model, merged)
+        with tempfile.TemporaryDirectory() as folder:
+            write_json(Path(folder) / CONFIG, config)
+            tokenizer = open_clip.get_tokenizer(f"{FOLDER}{folder}")
     # open_clip's own checks are assertions, and unknown keys are type errors.
     except Exception as error:
-        raise SmecError(f"open_clip cannot build the architecture: {error or type(error).__name__}.") from error
-    open_clip.model.set_model_preprocess_cfg(
-        model,
-        open_clip.transform.merge_preprocess_dict(
-            open_clip.transform.PreprocessCfg(size=config["model_cfg"]["vision_cfg"]["image_size"]),
-            config.get("preprocess_cfg", {}),
-        ),
-    )
-    return model
+        reason = str(error) or type(error).__name__
+        raise SmecError(f"open_clip cannot build the architecture of {file}: {reason}. Correct that file.") from error
+    return model, tokenizer
 
 
-def load_pairs(folder: Path, model: Any) -> CaptionedImages:
+def load_pairs(folder: Path, model: Any, tokenizer: Tokenizer) -> CaptionedImages:
     """Bring a dataset whose queries are captions and whose documents are images into memory."""
     transform = open_clip.transform.image_transform_v2(
         open_clip.transform.PreprocessCfg(**model.visual.preprocess_cfg), is_train=False
     )
     images = reading.images(folder, "corpus")
     batches = image_batches(images, transform, DECODED_AT_ONCE, default_workers("cpu"))
-    tokenizer = open_clip.tokenizer.SimpleTokenizer(context_length=model.context_length)
     return CaptionedImages(
         images=torch.cat(list(batches)),
         tokens=tokenizer(reading.texts(folder, "queries")),

@@ -11,7 +11,7 @@ from smec.config import Config
 from smec.datasets.reading import ROLES
 from smec.errors import SmecError, nearest_name
 from smec.experiments import Experiment, View
-from smec.modality import mismatch
+from smec.pretraining_checks import check_folders, check_unseen
 from smec.runs import RunName, entry_of, parse
 from smec.settings import Settings
 from smec.studies.base import StudySettings
@@ -37,6 +37,8 @@ def check(config: Config) -> None:
         _check_model(config, experiment.backbone)
         _check_pair(config, experiment)
         _check_sizes(config, experiment)
+        check_unseen(config, experiment)
+    check_folders(config)
     _check_groups(config)
     _check_shared(config)
     for name in config.methods:
@@ -150,7 +152,7 @@ def _check_pair(config: Config, experiment: Experiment) -> None:
             "embed_jobs; `concurrency` of the backbone says how many requests that job has under way."
         )
     for role in ROLES:
-        told = mismatch(role, dataset.modality(role), backbone.encodes)
+        told = backbone.refusal(role, dataset.modality(role))
         if told:
             pair = f"The experiment on {experiment.dataset} with {experiment.backbone} cannot run"
             raise SmecError(f"{pair}: datasets.{experiment.dataset} {told}")

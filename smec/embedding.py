@@ -14,7 +14,6 @@ from smec.backbones.base import BackboneSettings, PaidRows, RowEncoder
 from smec.datasets import reading
 from smec.errors import SmecError
 from smec.files import write_json
-from smec.modality import mismatch
 from smec.progress import progress
 from smec.source_hash import source_hash
 from smec.store_writer import StoreDtype, StoreWriter
@@ -125,7 +124,7 @@ def _opened(
     """Load the backbone, and return the store to be written and what encodes its rows."""
     checked = settings if isinstance(settings, BackboneSettings) else backbones.parse(settings)
     key = expected_key(folder, checked, role)
-    told = mismatch(role, reading.modality(folder, role), checked.encodes)
+    told = checked.refusal(role, reading.modality(folder, role))
     if told:
         raise SmecError(f"The dataset {folder} {told}")
     backbone = backbones.load(checked)

@@ -54,18 +54,26 @@ def write_json(path: str | Path, value: Any) -> None:
     write_text(path, json.dumps(value, indent=2, allow_nan=False, ensure_ascii=False) + "\n")
 
 
-def read_json(path: str | Path) -> Any:
+def read_json(path: str | Path, made_by_user: bool = False) -> Any:
     """Return the parsed JSON file.
 
+    Args:
+        path: the file.
+        made_by_user: no step of the workflow makes it, so that it has to be corrected and not made anew.
+
     Raises:
-        SmecError: the file is missing or is not JSON.
+        SmecError: the file is missing, cannot be read or is not JSON.
     """
+    absent = "Correct the path." if made_by_user else "Run the step that makes it, or correct the path."
+    broken = "Correct it." if made_by_user else "Delete it and run the step that makes it."
     try:
         return json.loads(Path(path).read_text(encoding="utf-8"))
     except FileNotFoundError as error:
-        raise SmecError(f"{path} does not exist. Run the step that makes it, or correct the path.") from error
+        raise SmecError(f"{path} does not exist. {absent}") from error
+    except (IsADirectoryError, NotADirectoryError, PermissionError) as error:
+        raise SmecError(f"{path} cannot be read ({error.strerror}). Correct the path or its permissions.") from error
     except (UnicodeDecodeError, json.JSONDecodeError) as error:
-        raise SmecError(f"{path} is not valid JSON ({error}). Delete it and run the step that makes it.") from error
+        raise SmecError(f"{path} is not valid JSON ({error}). {broken}") from error
 
 
 def sha256_of_file(path: str | Path) -> str:

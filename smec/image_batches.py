@@ -1,5 +1,6 @@
 """Images as batches of tensors, read and decoded in worker processes while the model works on earlier ones."""
 
+import contextlib
 import io
 import os
 from collections.abc import Callable, Iterator, Sequence
@@ -14,6 +15,8 @@ from smec.errors import SmecError
 
 Transform = Callable[[Pillow.Image], Tensor]
 MOST_WORKERS = 8
+LOST_WORKER = "DataLoader worker (pid"
+"""What PyTorch says of a process that ended before its work."""
 
 
 def default_workers(device: str) -> int:
@@ -38,7 +41,7 @@ def image_batches(
         float32 (at most batch_size, channels, height, width).
 
     Raises:
-        SmecError: an image is missing, has changed or cannot be decoded; it is named.
+        SmecError: an image is missing, has changed or cannot be decoded, and is named; or a process was killed.
     """
     loader = DataLoader(
         _Decoded(images, transform),
@@ -47,10 +50,32 @@ def image_batches(
         collate_fn=_collated,
         pin_memory=pinned,
     )
-    for batch, fault in loader:
-        if fault is not None:
-            raise SmecError(fault)
-        yield batch
+    with lost_workers_told():
+        for batch, fault in loader:
+            if fault is not None:
+                raise SmecError(fault)
+            yield batch
+
+
+@contextlib.contextmanager
+def lost_workers_told() -> Iterator[None]:
+    """Tell in words when a process that decodes was killed.
+
+    PyTorch raises that in a handler of signals, so it may come while batches are used as well as while they are made.
+
+    Raises:
+        SmecError: a process was killed.
+    """
+    try:
+        yield
+    except RuntimeError as error:
+        if not str(error).startswith(LOST_WORKER):
+            raise
+        raise SmecError(
+            "A process that decodes images was killed. The memory of the machine or of the job may be full: set a "
+            "lower `workers` or `batch_size` for the backbone, or ask for more memory. In a container it may be "
+            "/dev/shm: start it with a larger --shm-size, or set `workers: 0`."
+        ) from error
 
 
 class _Decoded(Dataset[tuple[Tensor | None, str | None]]):

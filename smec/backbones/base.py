@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from smec.errors import SmecError
-from smec.modality import Modality
+from smec.modality import Modality, mismatch
 from smec.settings import Settings
 
 LARGE = 2.0**60
@@ -35,6 +35,10 @@ class BackboneSettings(Settings):
 
         It is known without loading a model, so that a later step can check a store of another machine.
         """
+
+    def refusal(self, role: str, held: Modality) -> str | None:
+        """Say why the backbone cannot take `held` in `role` of a dataset (see `mismatch`); None where it can."""
+        return mismatch(role, held, self.encodes)
 
     def check(self) -> None:
         """Look whether what the backbone needs is on this machine and fits, without loading it.

@@ -20,7 +20,7 @@ from smec.backbones.base import BackboneSettings, check_dim, unit_rows
 from smec.backbones.devices import Device, Precision, chosen_device, chosen_precision
 from smec.backbones.encoded_rows import ImageRows, encoded_rows
 from smec.backbones.llm2vec import Llm2VecBackbone, Llm2VecSettings
-from smec.backbones.loading import quiet, unloadable
+from smec.backbones.loading import LONGEST_REASON, quiet, unloadable
 from smec.backbones.model_files import files_sha256, is_hub_id, missing_model, model_folder, require_commit
 from smec.backbones.text_rows import TextRows
 from smec.errors import SmecError
@@ -69,11 +69,17 @@ class Llm2ClipSettings(BackboneSettings):
     def check(self) -> None:
         """Look whether local models are there, and may run their code (see the base class)."""
         if not is_hub_id(self.model):
-            content = read_json(model_folder(self.model) / "config.json")
+            content = read_json(model_folder(self.model) / "config.json", made_by_user=True)
             if "auto_map" in content and not self.trust_remote_code:
                 raise SmecError(_code_is_not_allowed(self.model))
         if self.text_model is not None:
             self.text_model.check()
+
+    def refusal(self, role: str, held: Modality) -> str | None:
+        """Say that text needs a language model (see the base class)."""
+        if held == "text" and self.text_model is None:
+            return f"holds text as its {role}, and the backbone has no `text_model`, which reads captions. Give one."
+        return super().refusal(role, held)
 
     def missing(self) -> str | None:
         """Say which model cannot be loaded here (see the base class)."""
@@ -132,7 +138,10 @@ class Llm2ClipBackbone:
 
     def encode_images(self, batches: "Iterator[torch.Tensor]") -> NDArray[np.float32]:
         """Return float32 (n, dim): unit vectors of the images of all batches, in their order."""
-        return self._vectors(self.model.get_image_features, batches)
+        from smec.image_batches import lost_workers_told
+
+        with lost_workers_told():
+            return self._vectors(self.model.get_image_features, batches)
 
     def encode(self, texts: Sequence[str], role: str) -> NDArray[np.float32]:
         """Return float32 (n, dim): unit vectors of the texts, in their order."""
@@ -153,9 +162,7 @@ class Llm2ClipBackbone:
         dtype = getattr(torch, self.identity["precision"])
         with torch.inference_mode():
             done = [encode(batch.to(self.device, dtype, non_blocking=True)).float().cpu() for batch in batches]
-        vectors = torch.cat(done).numpy()
-        check_dim(vectors.shape[1], self.settings, f"The model {self.settings.model!r}")
-        return unit_rows(vectors)
+        return unit_rows(torch.cat(done).numpy())
 
 
 def load(settings: Llm2ClipSettings) -> Llm2ClipBackbone:
@@ -177,6 +184,7 @@ def load(settings: Llm2ClipSettings) -> Llm2ClipBackbone:
     precision = chosen_precision(settings.precision, device)
     model = _loaded(settings, device, precision)
     size = settings.image_size or int(model.config.vision_config.image_size)
+    check_dim(_width(model, size, settings), settings, f"The model {settings.model!r}")
     modules = (open_clip, torch, torchvision, transformers)
     return Llm2ClipBackbone(
         model=model,
@@ -213,6 +221,22 @@ def _loaded(settings: Llm2ClipSettings, device: str, precision: str) -> Any:
             raise SmecError(_code_is_not_allowed(settings.model)) from error
         raise SmecError(unloadable(settings.model, settings.revision, error)) from error
     return model.to(device).eval()
+
+
+def _width(model: Any, size: int, settings: Llm2ClipSettings) -> int:
+    """Return the length of the vector of one black image: no configuration says it for all published models."""
+    import torch
+
+    try:
+        with torch.inference_mode():
+            return int(model.get_image_features(torch.zeros(1, 3, size, size).to(model.device, model.dtype)).shape[1])
+    # A model's own code raises anything.
+    except Exception as error:
+        reason = " ".join(str(error).split())[:LONGEST_REASON] or type(error).__name__
+        raise SmecError(
+            f"The model {settings.model!r} cannot encode an image of {size} x {size} pixels: {reason} Correct "
+            "`image_size`, or check that it is an LLM2CLIP model."
+        ) from error
 
 
 def _code_is_not_allowed(model: str) -> str:

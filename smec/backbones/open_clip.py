@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
 from smec.backbones import open_clip_files, open_clip_models
-from smec.backbones.base import BackboneSettings, check_dim, unit_rows
+from smec.backbones.base import BackboneSettings, unit_rows
 from smec.backbones.devices import Device, Precision, chosen_device, chosen_precision
 from smec.backbones.encoded_rows import ImageRows, encoded_rows
+from smec.backbones.open_clip_loading import library_versions, loaded_model
 from smec.backbones.open_clip_models import HUB
 from smec.backbones.text_rows import TextRows
 from smec.errors import SmecError
@@ -25,8 +26,6 @@ if TYPE_CHECKING:
     from smec.image_batches import Transform
 
 COMMIT = re.compile(r"^[0-9a-f]{40}$")
-CAST = {"float32": "fp32", "bfloat16": "bf16"}
-MOST_TOLD = 3
 
 
 class OpenClipSettings(BackboneSettings):
@@ -62,7 +61,12 @@ class OpenClipSettings(BackboneSettings):
             if any(named):
                 raise ValueError(f"{self.model} brings its weights; leave `pretrained` and `checkpoint` out")
         elif sum(named) != 1:
-            raise ValueError(f"the architecture {self.model!r} needs either `pretrained` or `checkpoint`: its weights")
+            otherwise = open_clip_models.named_otherwise(self.model)
+            raise ValueError(
+                f"{self.model!r} is no name of an architecture; {otherwise}"
+                if otherwise
+                else f"the architecture {self.model!r} needs either `pretrained` or `checkpoint`: its weights"
+            )
         if self.checkpoint is not None and self.checkpoint.suffix != ".safetensors":
             raise ValueError(f"{self.checkpoint} is not a .safetensors file; save the state dict as one")
         return self
@@ -93,8 +97,8 @@ class OpenClipSettings(BackboneSettings):
             open_clip_models.pretrained_entry(self.model, self.pretrained, self.revision)
         if open_clip_models.is_folder(self.model):
             open_clip_models.check_folder(self.model, self.dim)
-        if self.checkpoint is not None and not self.checkpoint.is_file():
-            raise SmecError(f"The file {self.checkpoint} does not exist. Correct `checkpoint`.")
+        if self.checkpoint is not None:
+            open_clip_models.check_checkpoint(self.model, self.checkpoint)
 
     def missing(self) -> str | None:
         """Say what is wrong with the tag or with local files (see the base class); a download may still fail."""
@@ -161,7 +165,10 @@ class OpenClipBackbone:
 
     def encode_images(self, batches: "Iterator[torch.Tensor]") -> NDArray[np.float32]:
         """Return float32 (n, dim): unit vectors of the images of all batches, in their order."""
-        return self._vectors(self.model.encode_image, batches)
+        from smec.image_batches import lost_workers_told
+
+        with lost_workers_told():
+            return self._vectors(self.model.encode_image, batches)
 
     def encode(self, texts: Sequence[str], role: str) -> NDArray[np.float32]:
         """Return float32 (n, dim): unit vectors of the texts, each after the prompt of its role, in their order."""
@@ -202,7 +209,7 @@ def load(settings: OpenClipSettings) -> OpenClipBackbone:
     device = chosen_device(settings.device)
     precision = chosen_precision(settings.precision, device)
     tokenizer = open_clip_files.tokenizer(files)
-    model, transform = _loaded(settings, files, device, precision)
+    model, transform = loaded_model(settings, files, device, precision)
     return OpenClipBackbone(
         model=model,
         transform=transform,
@@ -211,46 +218,5 @@ def load(settings: OpenClipSettings) -> OpenClipBackbone:
         device=device,
         workers=default_workers(device) if settings.workers is None else settings.workers,
         identity={"precision": precision, "weights": files.sha256, **({"tokenizer": named} if named else {})},
-        details={"versions": _versions(), "device": device},
+        details={"versions": library_versions(), "device": device},
     )
-
-
-def _loaded(settings: OpenClipSettings, files: open_clip_files.ClipFiles, device: str, precision: str) -> Any:
-    import open_clip
-
-    try:
-        model = open_clip.create_model(
-            files.name,
-            files.checkpoint,
-            precision=CAST[precision],
-            device=device,
-            force_preprocess_cfg=files.preprocess,
-            require_pretrained=True,
-        )
-    # Loaders of third parties raise anything, from RuntimeError to a safetensors error of its own.
-    except Exception as error:
-        raise SmecError(_unloadable(settings, files, error)) from error
-    model.eval()
-    check_dim(int(getattr(model.visual, "output_dim", settings.dim)), settings, f"The model {settings.model!r}")
-    preprocess = open_clip.transform.PreprocessCfg(**model.visual.preprocess_cfg)
-    return model, open_clip.transform.image_transform_v2(preprocess, is_train=False)
-
-
-def _unloadable(settings: OpenClipSettings, files: open_clip_files.ClipFiles, error: Exception) -> str:
-    differing = open_clip_files.differences(files)
-    if differing:
-        return (
-            f"The weights {files.weights} are of another architecture than {settings.model!r}: "
-            f"{'; '.join(differing[:MOST_TOLD])} ({len(differing)} differences). Correct `model`, or give the weights "
-            "that belong to it."
-        )
-    reason = (" ".join(str(error).split()) or type(error).__name__)[:300]
-    return f"The model {settings.model!r} could not be loaded from {files.weights}: {reason} Are its files whole?"
-
-
-def _versions() -> dict[str, str]:
-    import open_clip
-    import torch
-    import torchvision
-
-    return {module.__name__: str(module.__version__) for module in (open_clip, torch, torchvision)}

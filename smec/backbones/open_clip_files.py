@@ -1,4 +1,4 @@
-"""Which files make an open_clip model: found, downloaded, compared; the library is only imported where it must be."""
+"""Which files make an open_clip model: found, downloaded, told apart; the library is only imported where it must be."""
 
 import json
 from dataclasses import dataclass, field
@@ -58,24 +58,6 @@ def resolve(settings: "OpenClipSettings") -> ClipFiles:
     if settings.checkpoint is not None:
         return ClipFiles(settings.model, settings.checkpoint, _digest(settings.model, settings.checkpoint, {}))
     return _tagged(settings)
-
-
-def differences(files: ClipFiles) -> list[str]:
-    """Say which tensors of a safetensors file are not those of the architecture; nothing of a file that is damaged."""
-    import open_clip
-    from safetensors import SafetensorError, safe_open
-
-    try:
-        with safe_open(files.weights, "pt") as weights:
-            found = {name: tuple(weights.get_slice(name).get_shape()) for name in weights.keys()}  # noqa: SIM118
-    except (SafetensorError, OSError):
-        return []
-    model = open_clip.create_model(files.name, load_weights=False)
-    wanted = {name: tuple(tensor.shape) for name, tensor in model.state_dict().items()}
-    both = [name for name in wanted if name in found]
-    told = [f"{name} is {found[name]}, wanted {wanted[name]}" for name in both if found[name] != wanted[name]]
-    told += [f"{name} is missing" for name in wanted if name not in found]
-    return told + [f"{name} has no place" for name in found if name not in wanted]
 
 
 def hub_tokenizer(files: ClipFiles) -> str | None:

@@ -8,6 +8,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+from smec.backbones.clip_architecture import model_config
+from smec.backbones.clip_header import check_weights
 from smec.errors import SmecError, nearest_name
 from smec.files import read_json
 
@@ -28,6 +30,18 @@ def is_folder(model: str) -> bool:
     return model.startswith((".", "/", "~"))
 
 
+def named_otherwise(model: str) -> str | None:
+    """Say how a folder or a hub id that is written as the name of an architecture has to be written; None for others.
+
+    Args:
+        model: neither a folder nor a hub id as `is_folder` and `HUB` tell them.
+    """
+    if "/" not in model and not Path(model).is_dir():
+        return None
+    hub = f", a model of the hub as '{HUB}{model}' with `revision`" if model.count("/") == 1 else ""
+    return f"a folder is written as './{model}'{hub}"
+
+
 def check_architecture(model: str, dim: int) -> None:
     """Compare the name and the width of a built-in architecture with what open_clip ships.
 
@@ -46,7 +60,7 @@ def check_architecture(model: str, dim: int) -> None:
 
 
 def check_folder(model: str, dim: int) -> None:
-    """Look whether a local folder has a configuration, weights and vectors of the right length.
+    """Look whether a local folder has a configuration, weights that fit it and vectors of the right length.
 
     Raises:
         SmecError: names what is missing or differs.
@@ -54,15 +68,31 @@ def check_folder(model: str, dim: int) -> None:
     folder = Path(model).expanduser()
     if not folder.is_dir():
         raise SmecError(f"The folder {model} of the backbone does not exist. Correct `model`, or put the model there.")
-    content = read_json(folder / CONFIG) if (folder / CONFIG).exists() else None
-    if not isinstance(content, dict) or "model_cfg" not in content:
+    file = folder / CONFIG
+    if not file.exists():
         raise SmecError(
-            f"{folder / CONFIG} is missing or has no 'model_cfg', so the architecture is not known. open_clip's "
-            "save_for_hf writes it beside the weights."
+            f"{file} is missing, so the architecture is not known. open_clip's save_for_hf writes it beside the "
+            "weights."
         )
-    if not any((folder / name).exists() for name in WEIGHTS):
+    config = model_config(read_json(file, made_by_user=True), file)
+    weights = [folder / name for name in WEIGHTS if (folder / name).exists()]
+    if not weights:
         raise SmecError(f"{folder} holds none of {', '.join(WEIGHTS)}. Save the weights there as safetensors.")
-    check_width(content["model_cfg"], dim, model)
+    check_width(config, dim, model)
+    check_weights(config, weights[0], model)
+
+
+def check_checkpoint(model: str, checkpoint: Path) -> None:
+    """Look whether the weights of a built-in architecture are there and fit it, as far as their header tells.
+
+    Raises:
+        SmecError: the file is missing or is of another architecture.
+    """
+    if not checkpoint.is_file():
+        raise SmecError(f"The file {checkpoint} does not exist. Correct `checkpoint`.")
+    known = architectures()
+    if model in known:
+        check_weights(json.loads(known[model].read_text(encoding="utf-8")), checkpoint, model)
 
 
 def pretrained_entry(model: str, tag: str, revision: str | None) -> dict[str, Any]:

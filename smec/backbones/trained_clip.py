@@ -3,13 +3,12 @@
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from smec.backbones import open_clip, open_clip_models
+from smec.backbones.clip_architecture import trainable_config
 from smec.backbones.clip_options import ClipTraining
 from smec.backbones.open_clip import OpenClipBackbone, OpenClipSettings
-from smec.errors import SmecError
-from smec.files import read_json
 
 
 class TrainedClipSettings(OpenClipSettings):
@@ -26,10 +25,16 @@ class TrainedClipSettings(OpenClipSettings):
     )
     training: ClipTraining = Field(default=ClipTraining(), description="Steps, batches and rates.")
 
+    # Before the validators of the base class, which would ask for the weights of what is written otherwise.
+    @field_validator("model")
+    @classmethod
+    def _goes_to_the_models(cls, model: str) -> str:
+        if not model.startswith("./results/models/") or Path(model).parent != Path("results/models"):
+            raise ValueError("it must be ./results/models/NAME, with './' before it, where the rule puts it")
+        return model
+
     @model_validator(mode="after")
-    def _goes_to_the_models(self) -> "TrainedClipSettings":
-        if not self.model.startswith("./results/models/") or Path(self.model).parent != Path("results/models"):
-            raise ValueError(f"`model` must be ./results/models/NAME, where the rule puts it; got {self.model!r}")
+    def _brings_no_weights(self) -> "TrainedClipSettings":
         if self.pretrained is not None or self.checkpoint is not None or self.revision is not None:
             raise ValueError("leave `pretrained`, `checkpoint` and `revision` out: the weights are trained here")
         return self
@@ -40,11 +45,8 @@ class TrainedClipSettings(OpenClipSettings):
         return self.dataset
 
     def check(self) -> None:
-        """Look whether the architecture is there and has the right width (see the base class)."""
-        content = read_json(self.architecture)
-        if not isinstance(content, dict) or "model_cfg" not in content:
-            raise SmecError(f"{self.architecture} has no 'model_cfg'. It must be an open_clip_config.json.")
-        open_clip_models.check_width(content["model_cfg"], self.dim, str(self.architecture))
+        """Look whether the architecture is there, can be trained and has the right width (see the base class)."""
+        open_clip_models.check_width(trainable_config(self.architecture), self.dim, str(self.architecture))
 
     def files(self) -> tuple[Path, ...]:
         """Return the configuration and the weights that the rule writes (see the base class)."""

@@ -37,9 +37,10 @@ def run(spec: Mapping[str, Any], data: Path, output: Path) -> None:
 
     from smec.clip_training import build, load_pairs, train, zero_shot
 
-    config = read_json(settings.architecture)
-    model = build(config, settings.training.seed)
-    pairs = load_pairs(data, model)
+    settings.check()
+    config = read_json(settings.architecture, made_by_user=True)
+    model, tokenizer = build(config, settings.training.seed, settings.architecture)
+    pairs = load_pairs(data, model, tokenizer)
     untrained = zero_shot(model.eval(), pairs, "test")
     began = time.perf_counter()
     losses = train(model, pairs, settings.training)

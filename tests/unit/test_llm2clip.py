@@ -1,16 +1,18 @@
 """LLM2CLIP, on a tiny model that brings its own code as the published ones do."""
 
+import copy
 import json
 import shutil
 
 import numpy as np
 import pytest
 
-from smec import backbones
+from smec import backbones, config
 from smec.backbones.llm2vec import load as load_text_model
 from smec.embedding import embed
 from smec.errors import SmecError
 from smec.store import EmbeddingStore
+from tests.unit.test_config import GOOD
 from tests.unit.test_llm2vec import folders  # noqa: F401 - the tiny language models
 from tests.unit.test_open_clip import COUNT, TEXTS, data  # noqa: F401 - captions ask for images
 
@@ -106,12 +108,38 @@ def test_code_that_does_not_run_is_told(values, tiny, tmp_path):
         backbones.load(values | {"model": str(broken), "trust_remote_code": True})
 
 
-def test_a_wrong_width_and_no_language_model_are_told(values, data, tmp_path):  # noqa: F811
-    folder, _ = data
+def test_a_wrong_width_is_told_before_any_image_of_the_set(values):
     with pytest.raises(SmecError, match=r"gives vectors of 8 dimensions, but the backbone says 9"):
-        embed(folder, values | {"trust_remote_code": True, "dim": 9}, "corpus", tmp_path / "store")
+        backbones.load(values | {"trust_remote_code": True, "dim": 9})
+
+
+def test_a_model_that_encodes_no_such_image_is_told(values, tiny, tmp_path):
+    broken = shutil.copytree(tiny, tmp_path / "broken")
+    code = CODE.replace("self.visual(pixels.mean(dim=(2, 3)))", "self.visual(pixels)")
+    (broken / "modeling_tiny.py").write_text(code)
+    with pytest.raises(SmecError, match=r"broken' cannot encode an image of 8 x 8 pixels: .* Correct `image_size`"):
+        backbones.load(values | {"model": str(broken), "trust_remote_code": True})
+
+
+def test_no_language_model_is_told(values, data, tmp_path):  # noqa: F811
+    folder, _ = data
     with pytest.raises(SmecError, match=r"has no `text_model`"):
         embed(folder, values | {"trust_remote_code": True, "text_model": None}, "queries", tmp_path / "store")
+
+
+def test_a_captioned_set_needs_a_language_model_when_the_configuration_is_read(values):
+    configured = copy.deepcopy(GOOD)
+    configured["datasets"] = {"docs": {"kind": "glyphs", "task": "text_to_image"}}
+    configured["experiments"] = [{"dataset": "docs", "backbone": "minilm", "sizes": [DIM, 4]}]
+    configured["backbones"]["minilm"] = values | {"trust_remote_code": True}
+    assert config.load(configured)
+    configured["backbones"]["minilm"]["text_model"] = None
+    with pytest.raises(
+        SmecError, match=r"datasets\.docs holds text as its queries, and the backbone has no `text_model`"
+    ):
+        config.load(configured)
+    configured["datasets"]["docs"]["task"] = "image"
+    assert config.load(configured), "two sides of images need none"
 
 
 def test_a_hub_id_needs_a_whole_commit(values):

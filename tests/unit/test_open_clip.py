@@ -17,7 +17,7 @@ from smec.datasets.images import file_table, inspect, stored_table
 from smec.embedding import embed, expected_key
 from smec.errors import SmecError
 from smec.store import EmbeddingStore
-from tests.tiny_clip import WEIGHTS, WIDTH, picture, save
+from tests.tiny_clip import ARCHITECTURE, WEIGHTS, WIDTH, picture, save
 
 COUNT = 11
 TEXTS = [f"drawing number {i}" for i in range(COUNT)]
@@ -155,18 +155,98 @@ def test_an_image_that_changed_is_named(tiny, data, tmp_path):
         embed(tmp_path / "data", settings(tiny, workers=1, device="cpu"), "corpus", tmp_path / "store")
 
 
-def test_weights_of_another_architecture(tiny, tmp_path, monkeypatch):
+def test_weights_of_another_architecture_are_told_by_their_header(tiny, tmp_path, monkeypatch):
+    """Before any job, without torch: the plan asks `missing`, the configuration `check`."""
     other = save(tmp_path / "wide", width=48)
     (other / "open_clip_config.json").write_text((tiny / "open_clip_config.json").read_text())
-    with pytest.raises(
-        SmecError, match=r"architecture than .*wide.: visual.class_embedding is \(48,\), wanted \(32,\);"
-    ):
+    told = (
+        r"wide.open_clip_model\.safetensors are of another architecture than '.*wide': visual\.conv1\.weight is "
+        r"\(48, 3, 16, 16\), wanted \(32, 3, 16, 16\); visual\.proj is .* Correct `model`"
+    )
+    assert re.search(told, settings(other).missing())
+    with pytest.raises(SmecError, match=told):
         backbones.load(settings(other, device="cpu"))
     register(monkeypatch, tmp_path, json.loads((tiny / "open_clip_config.json").read_text())["model_cfg"])
-    with pytest.raises(
-        SmecError, match=r"wide.open_clip_model\.safetensors are of another architecture than 'Tiny-16'"
-    ):
-        backbones.load(settings("Tiny-16", checkpoint=other / WEIGHTS, device="cpu"))
+    assert settings("Tiny-16", checkpoint=tiny / WEIGHTS).missing() is None
+    with pytest.raises(SmecError, match=r"architecture than 'Tiny-16': visual\.conv1\.weight is"):
+        settings("Tiny-16", checkpoint=other / WEIGHTS).check()
+
+
+def test_what_the_header_does_not_tell_is_told_by_the_job(tiny, tmp_path):
+    deeper = save(tmp_path / "deeper", layers=2)
+    (deeper / "open_clip_config.json").write_text((tiny / "open_clip_config.json").read_text())
+    assert settings(deeper).missing() is None
+    with pytest.raises(SmecError, match=r"architecture than .*resblocks\.1\..* has no place; .*\(12 differences\)"):
+        backbones.load(settings(deeper, device="cpu"))
+
+
+def test_the_header_agrees_with_what_open_clip_builds(tiny):
+    from safetensors.torch import load_file
+
+    from smec.backbones.clip_header import shapes
+
+    assert shapes(tiny / WEIGHTS) == {name: tuple(each.shape) for name, each in load_file(tiny / WEIGHTS).items()}
+
+
+@pytest.mark.parametrize("content", [b"", b"version https://git-lfs.github.com/spec/v1", b"\x02" + b"\0" * 7 + b"[]"])
+def test_a_damaged_header_has_no_shapes(tmp_path, content):
+    from smec.backbones.clip_header import shapes
+
+    (tmp_path / WEIGHTS).write_bytes(content)
+    assert shapes(tmp_path / WEIGHTS) == {}
+
+
+@pytest.fixture
+def edited(tiny, tmp_path):
+    """A copy of the model whose configuration is replaced."""
+
+    def written(text):
+        (tmp_path / WEIGHTS).write_bytes((tiny / WEIGHTS).read_bytes())
+        (tmp_path / "open_clip_config.json").write_text(text if isinstance(text, str) else json.dumps(text))
+        return tmp_path
+
+    return written
+
+
+def towers(**vision):
+    return ARCHITECTURE | {"vision_cfg": ARCHITECTURE["vision_cfg"] | vision}
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (
+            {"model_cfg": towers(layerz=2)},
+            r"does not know the key 'layerz' in model_cfg\.vision_cfg of .*open_clip_config\.json\. Did .* 'layers'",
+        ),
+        ({"model_cfg": ["ViT-B-32"]}, r"open_clip_config\.json has no 'model_cfg' that is a mapping"),
+        ([], r"open_clip_config\.json has no 'model_cfg' that is a mapping"),
+        ({"model_cfg": {"embed_dim": WIDTH}}, r"open_clip_config\.json has no 'vision_cfg' that is a mapping"),
+        ("{", r"open_clip_config\.json is not valid JSON \(.*\)\. Correct it\.$"),
+    ],
+)
+def test_faults_of_the_configuration_of_a_folder_name_the_file(edited, content, told):
+    folder = edited(content)
+    assert re.search(told, settings(folder).missing())
+    with pytest.raises(SmecError, match=told):
+        backbones.load(settings(folder, device="cpu"))
+
+
+def test_an_architecture_that_open_clip_cannot_build_names_the_file(edited):
+    """Its keys are known, and the sizes do not fit each other: 32 is no multiple of 5 heads of 6."""
+    folder = edited({"model_cfg": towers(head_width=6)})
+    with pytest.raises(SmecError, match=r"cannot build the model of .*open_clip_config\.json: .* Correct it\.$"):
+        backbones.load(settings(folder, device="cpu"))
+
+
+def test_all_architectures_of_the_library_pass_as_configurations():
+    from smec.backbones.clip_architecture import model_config
+    from smec.backbones.open_clip_models import architectures
+
+    known = architectures()
+    assert len(known) > 100
+    for file in known.values():
+        assert model_config({"model_cfg": json.loads(file.read_text())}, file)
 
 
 def test_missing_and_damaged_files(tiny, tmp_path):
@@ -196,7 +276,14 @@ def test_missing_and_damaged_files(tiny, tmp_path):
         ),
         ({"model": "ViT-B/32", "pretrained": "openai"}, r"Did you mean 'ViT-B-32'\?"),
         ({"model": "ViT-B-32", "pretrained": "openai", "dim": 768}, r"gives vectors of 512 .* Set dim: 512"),
+        ({"model": "vit-b-32", "pretrained": "openai"}, r"Did you mean 'ViT-B-32'\?"),
+        ({"model": "SigLIP", "pretrained": "webli"}, r"with it: ViT-B-16-SigLIP, .* and \d+ others\. A hub id begins"),
         ({"model": "ViT-B-32"}, r"needs either `pretrained` or `checkpoint`"),
+        (
+            {"model": "models/mine"},
+            r"'models/mine' is no name .*a folder is written as '\./models/mine', .*'hf-hub:models/mine' with `rev",
+        ),
+        ({"model": "results/models/x"}, r"a folder is written as '\./results/models/x'$"),
         ({"model": "ViT-B-32", "pretrained": "openai", "checkpoint": "x.safetensors"}, r"needs either"),
         ({"model": "ViT-B-32", "checkpoint": "x.pt"}, r"x\.pt is not a \.safetensors file"),
         ({"model": "./folder", "pretrained": "openai"}, r"brings its weights"),
@@ -209,6 +296,13 @@ def test_missing_and_damaged_files(tiny, tmp_path):
 def test_faults_of_the_settings_are_told_without_loading(values, told):
     with pytest.raises(SmecError, match=told):
         backbones.parse({"kind": "open_clip", "dim": 512, **values})
+
+
+def test_a_folder_that_is_there_is_told_from_a_name(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "mine").mkdir()
+    with pytest.raises(SmecError, match=r"'mine' is no name of an architecture; a folder is written as '\./mine'$"):
+        settings("mine")
 
 
 def test_unknown_and_unfitting_tags():

@@ -1,0 +1,117 @@
+"""A CLIP that the workflow trains: one folder for each, and no training on what it is tested on later."""
+
+from typing import TYPE_CHECKING
+
+from smec import backbones, datasets
+from smec.datasets.base import DatasetSettings
+from smec.datasets.glyphs import GlyphsSettings
+from smec.datasets.image_folder import ImageFolderSettings
+from smec.errors import SmecError
+from smec.experiments import Experiment
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from smec.config import Config
+
+GROUPING = ("label_column", "split_column", "split_folders")
+"""Settings that decide which images of a folder are of one group, and which groups are held out together."""
+
+
+def check_folders(config: "Config") -> None:
+    """Check that no two backbones are trained into one folder.
+
+    Raises:
+        SmecError: names both.
+    """
+    owners: dict[Path, str] = {}
+    for name, values in config.backbones.items():
+        settings = backbones.parse(values)
+        if settings.trained_on is None:
+            continue
+        folder = settings.files()[0].parent
+        if folder in owners:
+            raise SmecError(
+                f"backbones.{owners[folder]} and backbones.{name} are both trained into the folder {folder}, where "
+                "only one of them can be. Give each a `model` of its own."
+            )
+        owners[folder] = name
+
+
+def check_unseen(config: "Config", experiment: Experiment) -> None:
+    """Check that the CLIP of an experiment was not trained on what the experiment tests on, as far as settings tell.
+
+    Raises:
+        SmecError: names both datasets, and what to set.
+    """
+    source = backbones.parse(config.backbones[experiment.backbone]).trained_on
+    if source is None or source == experiment.dataset:
+        return
+    tested, trained = (datasets.parse(config.datasets[name]) for name in (experiment.dataset, source))
+    told = _overlap(tested, trained)
+    if told:
+        raise SmecError(
+            f"The experiment on {experiment.dataset} with {experiment.backbone} would test on what the backbone is "
+            f"trained on: datasets.{experiment.dataset} and datasets.{source}, on which it is trained, {told}"
+        )
+
+
+def _overlap(tested: DatasetSettings, trained: DatasetSettings) -> str | None:
+    """Return why two sets share test and training images, as the rest of a sentence, and what to do; else None."""
+    if isinstance(tested, GlyphsSettings) and isinstance(trained, GlyphsSettings):
+        if _apart(tested, trained) or _held_out(tested, trained):
+            return None
+        return (
+            f"may have characters in common, and {_fractions(tested, trained)}. Set one `part` to retrieval and the "
+            "other to pretraining, with the same `pretraining_share`; or make `test_fraction` equal."
+        )
+    if isinstance(tested, ImageFolderSettings) and isinstance(trained, ImageFolderSettings):
+        return _overlap_of_folders(tested, trained)
+    return None
+
+
+def _overlap_of_folders(tested: ImageFolderSettings, trained: ImageFolderSettings) -> str | None:
+    if (tested.path, tested.csv) != (trained.path, trained.csv) or _filtered_apart(tested, trained):
+        return None
+    for key in GROUPING:
+        if getattr(tested, key) != getattr(trained, key):
+            return f"list the same images but differ in `{key}`, so that other images are held out. Make it equal."
+    if tested.label_column is None and tested.caption != trained.caption:
+        return "list the same images but differ in `caption`, by which they are held out. Make it equal."
+    # Published splits may hold out the test whatever the fractions are.
+    if tested.split_column is not None or tested.split_folders or _held_out(tested, trained):
+        return None
+    return f"list the same images, and {_fractions(tested, trained)}. Make `test_fraction` equal."
+
+
+def _apart(one: GlyphsSettings, other: GlyphsSettings) -> bool:
+    """Say whether no character is of both parts: the lower positions pretrain, the others are searched."""
+    if one.part == other.part:
+        return False
+    lower, upper = (one, other) if one.part == "pretraining" else (other, one)
+    return lower.pretraining_share <= upper.pretraining_share
+
+
+def _held_out(tested: DatasetSettings, trained: DatasetSettings) -> bool:
+    """Say whether the training leaves all groups out that are tested: in each set they are those with low positions."""
+    return tested.test_fraction <= _unused(trained)
+
+
+def _fractions(tested: DatasetSettings, trained: DatasetSettings) -> str:
+    return (
+        f"the first tests on a share of {tested.test_fraction:g} (`test_fraction`) where the second leaves out no more "
+        f"than {_unused(trained):g} (`test_fraction` and `validation_fraction`)"
+    )
+
+
+def _unused(trained: DatasetSettings) -> float:
+    return trained.test_fraction + trained.validation_fraction
+
+
+def _filtered_apart(tested: ImageFolderSettings, trained: ImageFolderSettings) -> bool:
+    """Say whether a column tells the images that are trained on from all that are tested."""
+    for column, values in trained.corpus_where.items():
+        of_tested = [where.get(column) for where in (tested.query_where, tested.corpus_where)]
+        if all(each is not None and not set(each) & set(values) for each in of_tested):
+            return True
+    return False
