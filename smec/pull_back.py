@@ -5,7 +5,7 @@ compared with the better of two frozen baselines of its size, principal axes and
 trained on, and mixed with it. Where nothing shows that it is better than the baseline, the baseline itself is kept.
 
 A map that started from learned whitening can also end below that start, which is closed form and takes less from the
-labels. Where validation does not tell them apart, it is mixed with the start half and half.
+labels. It is then mixed with the start in the same way.
 """
 
 from collections.abc import Callable, Sequence
@@ -126,9 +126,9 @@ def choose(
 ) -> PullBack:
     """Choose between the trained map, mixtures of it, and what it is mixed with.
 
-    The middle between the trained map and the learned whitening that it started from is preferred, or the trained map
-    where it started from a baseline, unless a choice is clearly ahead: few validation queries would otherwise choose among
-    many by chance. What is preferred has to beat the baseline significantly (one-sided paired t-test over the
+    The trained map, or the middle between it and the learned whitening that it started from, whichever is better on
+    average, is preferred unless another choice is clearly ahead: few validation queries would otherwise choose among many
+    by chance. What is preferred has to beat the baseline significantly (one-sided paired t-test over the
     validation queries, p < 0.05). Validation queries may be too few to show it; where all labels together say that
     learned whitening does, it is enough to be no worse on average than the baseline and learned whitening, which is
     taken otherwise. Else it is the best mixture if that beats the baseline significantly, else the baseline.
@@ -150,7 +150,10 @@ def choose(
         shares = (*SHARES[1:], 0.0)
         scores |= _mixture_scores(trained, "learned_whitening", whitened[:size], shares, data, validation)
     best = max(scores, key=lambda choice: scores[choice].mean())
-    usual = PullBack(basis, 1.0) if whitened is None else PullBack("learned_whitening", 0.5)
+    usual = PullBack(basis, 1.0)
+    middle = PullBack("learned_whitening", 0.5)
+    if middle in scores and scores[middle].mean() > scores[usual].mean():
+        usual = middle
     preferred = best if significantly_above(scores[best], scores[usual], PREFERENCE) else usual
     if significantly_above(scores[preferred], reference):
         return preferred
