@@ -127,8 +127,8 @@ def choose(
     """Choose between the trained map, mixtures of it, and what it is mixed with.
 
     The trained map, or the middle between it and the learned whitening that it started from, whichever is better on
-    average, is preferred unless another choice is clearly ahead: few validation queries would otherwise choose among many
-    by chance. What is preferred has to beat the baseline significantly (one-sided paired t-test over the
+    average, is preferred unless another choice is clearly ahead: few validation queries would otherwise choose among
+    many by chance. What is preferred has to beat the baseline significantly (one-sided paired t-test over the
     validation queries, p < 0.05). Validation queries may be too few to show it; where all labels together say that
     learned whitening does, it is enough to be no worse on average than the baseline and learned whitening, which is
     taken otherwise. Else it is the best mixture if that beats the baseline significantly, else the baseline.
