@@ -185,7 +185,8 @@ class Trainer:
             self._learned[name].copy_(value)
 
     def _save(self, checkpoint: Path) -> None:
-        tensors = {f"module.{name}": value for name, value in self.module.state_dict().items()}
+        # Both sides of a map may be one tensor, which the format refuses.
+        tensors = {f"module.{name}": value.clone() for name, value in self.module.state_dict().items()}
         tensors |= {f"average.{name}": value for name, value in self._average.items()}
         tensors |= {f"best.{name}": value for name, value in self._best.items()}
         tensors |= {f"adam.{name}": value for name, value in self._optimizer.state().items()}

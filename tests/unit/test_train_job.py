@@ -103,10 +103,13 @@ def test_a_killed_stage_leaves_no_result_and_starts_again(workbench, tmp_path, m
     assert fit(workbench, tmp_path / "killed", method, size).read_bytes() == expected
 
 
-@pytest.mark.parametrize("epoch", [1, 3, 5, 6])
-def test_a_killed_stage_goes_on_at_its_checkpoint(workbench, tmp_path, monkeypatch, epoch):
+@pytest.mark.parametrize(
+    ("epoch", "basis"),
+    [(1, "pca"), (3, "pca"), (5, "pca"), (6, "pca"), (1, "learned_whitening"), (6, "learned_whitening")],
+)
+def test_a_killed_stage_goes_on_at_its_checkpoint(workbench, tmp_path, monkeypatch, epoch, basis):
     """With `refit_share` there are two fits, each with a checkpoint of its own: 4 epochs, then 3 longer ones."""
-    own = {"epochs": 8, "refit_share": 0.5, "pull_back": True}
+    own = {"epochs": 8, "refit_share": 0.5, "pull_back": True, "basis": basis}
     expected = fit(workbench, tmp_path / "whole", "smec", 16, **own).read_bytes()
     monkeypatch.setattr(training, "CHECKPOINT_SECONDS", -1.0)
     with monkeypatch.context() as patched:
