@@ -23,7 +23,7 @@ LEVEL = 0.16
 """p below which labels tell something: one standard error, where they are many."""
 
 MOST_DOCUMENTS = 20_000
-"""Documents that are searched, besides the relevant ones."""
+"""Documents that are searched, besides the relevant ones, where queries are documents too."""
 
 SHRINKAGE = 1.0
 """Strong enough for some ten labels; which one is best is of no weight here."""

@@ -14,8 +14,10 @@ if TYPE_CHECKING:
 
     from smec.config import Config
 
-GROUPING = ("label_column", "split_column", "split_folders")
-"""Settings that decide which images of a folder are of one group, and which groups are held out together."""
+PUBLISHED = ("split_column", "split_folders")
+"""Settings that name published splits."""
+GROUPING = ("label_column", "label_csv", "caption")
+"""Settings that decide which images are held out together where no splits are published."""
 
 
 def check_folders(config: "Config") -> None:
@@ -73,13 +75,13 @@ def _overlap(tested: DatasetSettings, trained: DatasetSettings) -> str | None:
 def _overlap_of_folders(tested: ImageFolderSettings, trained: ImageFolderSettings) -> str | None:
     if (tested.path, tested.csv) != (trained.path, trained.csv) or _filtered_apart(tested, trained):
         return None
-    for key in GROUPING:
-        if getattr(tested, key) != getattr(trained, key):
+    published = tested.split_column is not None or tested.split_folders
+    for key in (*PUBLISHED, *(() if published else GROUPING)):
+        one, other = getattr(tested, key), getattr(trained, key)
+        # A set of images alone needs no captions, and labels are split by them only where two share one.
+        if one != other and not (key in ("label_csv", "caption") and "image" in (tested.task, trained.task)):
             return f"list the same images but differ in `{key}`, so that other images are held out. Make it equal."
-    if tested.label_column is None and tested.caption != trained.caption:
-        return "list the same images but differ in `caption`, by which they are held out. Make it equal."
-    # Published splits may hold out the test whatever the fractions are.
-    if tested.split_column is not None or tested.split_folders or _held_out(tested, trained):
+    if _held_out(tested, trained):
         return None
     return f"list the same images, and {_fractions(tested, trained)}. Make `test_fraction` equal."
 
@@ -110,8 +112,13 @@ def _unused(trained: DatasetSettings) -> float:
 
 def _filtered_apart(tested: ImageFolderSettings, trained: ImageFolderSettings) -> bool:
     """Say whether a column tells the images that are trained on from all that are tested."""
+    sides = {
+        "image": (tested.query_where, tested.corpus_where),
+        "text_to_image": (tested.corpus_where,),
+        "image_to_text": (tested.query_where,),
+    }[tested.task]
     for column, values in trained.corpus_where.items():
-        of_tested = [where.get(column) for where in (tested.query_where, tested.corpus_where)]
+        of_tested = [where.get(column) for where in sides]
         if all(each is not None and not set(each) & set(values) for each in of_tested):
             return True
     return False

@@ -72,7 +72,12 @@ def _check_tokens(text: Mapping[str, Any], file: Path) -> None:
                 f"'tokenizer_kwargs' in model_cfg.text_cfg of {file} has the key {key!r}, which cannot be used here. "
                 f"{nearest_name(key, TOKENIZER_OPTIONS)}"
             )
-    needed = TOKENS + len(options.get("additional_special_tokens") or ())
+    special = options.get("additional_special_tokens") or []
+    if not isinstance(special, list):
+        raise SmecError(
+            f"'additional_special_tokens' in model_cfg.text_cfg of {file} is no list. Correct or remove it."
+        )
+    needed = TOKENS + len(special)
     given = text.get("vocab_size", TOKENS)
     if not isinstance(given, int) or given < needed:
         raise SmecError(
@@ -86,11 +91,15 @@ def _check_images(vision: Mapping[str, Any], preprocess: Any, file: Path) -> Non
         raise SmecError(f"'preprocess_cfg' of {file} is no mapping. Correct or remove it.")
     _check_keys(preprocess, _known_keys("transform.py", "PreprocessCfg"), "preprocess_cfg", file)
     size, asked = vision.get("image_size"), preprocess.get("size")
+    if asked is not None and size is None:
+        raise SmecError(
+            f"preprocess_cfg of {file} makes images of the size {asked}, but model_cfg.vision_cfg leaves its "
+            "image_size to open_clip's default. Say both, or remove 'size'."
+        )
     if asked is not None and _sides(asked) != _sides(size):
-        wanted = "open_clip's default" if size is None else size
         raise SmecError(
             f"preprocess_cfg of {file} makes images of the size {asked}, but model_cfg.vision_cfg takes images of "
-            f"the image_size {wanted}. Remove 'size', or make the two equal."
+            f"the image_size {size}. Remove 'size', or make the two equal."
         )
 
 

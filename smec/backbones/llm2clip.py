@@ -69,7 +69,10 @@ class Llm2ClipSettings(BackboneSettings):
     def check(self) -> None:
         """Look whether local models are there, and may run their code (see the base class)."""
         if not is_hub_id(self.model):
-            content = read_json(model_folder(self.model) / "config.json", made_by_user=True)
+            file = model_folder(self.model) / "config.json"
+            content = read_json(file, made_by_user=True)
+            if not isinstance(content, dict):
+                raise SmecError(f"{file} is no mapping. It must be the configuration of a model of transformers.")
             if "auto_map" in content and not self.trust_remote_code:
                 raise SmecError(_code_is_not_allowed(self.model))
         if self.text_model is not None:

@@ -10,7 +10,12 @@ PRECEDENCE = (TRAIN, VALIDATION, TEST)
 
 
 def split_of_queries(
-    ids: Sequence[str], published: Sequence[str], groups: Sequence[str], validation: float, test: float
+    ids: Sequence[str],
+    published: Sequence[str],
+    groups: Sequence[str],
+    captions: Sequence[str],
+    validation: float,
+    test: float,
 ) -> tuple[dict[str, str], str]:
     """Split queries one by one where a test split is published, else whole groups, so that test groups are unseen.
 
@@ -18,6 +23,7 @@ def split_of_queries(
         ids: of the queries.
         published: split of each, "" for none.
         groups: of each query.
+        captions: of each query, "" for none. They are not searched, but images are then split as their captions are.
         validation: share of the queries (or groups) that validate.
         test: share that test, where no test split is published.
 
@@ -34,7 +40,7 @@ def split_of_queries(
         )
         split = [VALIDATION if name == VALIDATION else of_group[g] for name, g in zip(published, groups, strict=True)]
         return dict(zip(ids, split, strict=True)), _of_groups(rule)
-    of_group, rule = _by_hash(groups, validation, test)
+    of_group, rule = _by_hash(groups, captions, validation, test)
     if any(names):
         rule = f"only {names.pop()} is published, so whole classes are split anew; {rule}"
     return {query: of_group[group] for query, group in zip(ids, groups, strict=True)}, rule
@@ -61,15 +67,15 @@ def split_of_groups(
     if len(set(published)) > 1:
         split, rule = complete_split(latest_split(groups, published), validation, test)
         return split, several + _of_groups(rule)
-    first = first_of_those_that_share(groups, captions)
-    of_first, rule = _by_hash(list(first.values()), validation, test)
-    if len(set(first.values())) < len(first):
-        rule += "; groups that share a caption go with the first of them"
-    return {group: of_first[first[group]] for group in first}, (several if any(published) else "") + rule
+    of_group, rule = _by_hash(groups, captions, validation, test)
+    return of_group, (several if any(published) else "") + rule
 
 
 def first_of_those_that_share(groups: Sequence[str], captions: Sequence[str]) -> dict[str, str]:
-    """Return for each group the first, by name, of all that it shares a caption with, directly or through others."""
+    """Return for each group the first, by name, of all that it shares a caption with, directly or through others.
+
+    Groups do not share the caption "", which is none.
+    """
     first = {group: group for group in sorted(set(groups))}
 
     def found(group: str) -> str:
@@ -80,6 +86,8 @@ def first_of_those_that_share(groups: Sequence[str], captions: Sequence[str]) ->
 
     has: dict[str, str] = {}
     for group, caption in zip(groups, captions, strict=True):
+        if not caption:
+            continue
         one, other = sorted((found(group), found(has.setdefault(caption, group))))
         first[other] = one
     return {group: found(group) for group in first}
@@ -108,9 +116,15 @@ def distinct(groups: Sequence[str], captions: Sequence[str]) -> Mapping[str, tup
     return found
 
 
-def _by_hash(groups: Sequence[str], validation: float, test: float) -> tuple[dict[str, str], str]:
-    split, rule = split_by_hash(sorted(set(groups)), validation, test)
-    return split, _of_groups(rule)
+def _by_hash(
+    groups: Sequence[str], captions: Sequence[str], validation: float, test: float
+) -> tuple[dict[str, str], str]:
+    first = first_of_those_that_share(groups, captions)
+    of_first, rule = split_by_hash(sorted(set(first.values())), validation, test)
+    rule = _of_groups(rule)
+    if len(of_first) < len(first):
+        rule += "; groups that share a caption go with the first of them"
+    return {group: of_first[first[group]] for group in first}, rule
 
 
 def _of_groups(rule: str) -> str:

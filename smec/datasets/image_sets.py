@@ -140,7 +140,12 @@ def _same_class(pictures: Pictures, table: pa.Table, source: str, settings: Imag
     kept = np.setdiff1d(asking, alone)
     asked = pictures.take(kept)
     split, rule = split_of_queries(
-        asked.ids, asked.splits, asked.groups, settings.validation_fraction, settings.test_fraction
+        asked.ids,
+        asked.splits,
+        asked.groups,
+        asked.captions,
+        settings.validation_fraction,
+        settings.test_fraction,
     )
     queries = _grouped(table.take(kept), asked.groups)
     return Dataset(source, table.take(answering), queries, _judged(gallery.groups, gallery.ids), split, rule)

@@ -11,14 +11,14 @@ from smec.datasets.image_groups import (
 
 def test_unpublished_groups_are_split_as_a_whole():
     ids, groups = [f"i{i}" for i in range(600)], [f"g{i // 3}" for i in range(600)]
-    split, rule = split_of_queries(ids, [""] * 600, groups, 0.1, 0.2)
+    split, rule = split_of_queries(ids, [""] * 600, groups, [""] * 600, 0.1, 0.2)
     assert set(split.values()) == {"train", "validation", "test"} and "class or caption" in rule
     for group in set(groups):
         assert len({split[i] for i, g in zip(ids, groups, strict=True) if g == group}) == 1
 
 
 def test_published_splits_are_kept_per_image():
-    split, _ = split_of_queries(list("abc"), ["train", "validation", "test"], ["g"] * 3, 0.1, 0.2)
+    split, _ = split_of_queries(list("abc"), ["train", "validation", "test"], ["g"] * 3, [""] * 3, 0.1, 0.2)
     assert split == {"a": "train", "b": "validation", "c": "test"}
 
 
@@ -57,6 +57,8 @@ def test_groups_are_linked_by_captions_and_through_others():
 def test_groups_that_share_nothing_are_split_as_by_their_own_names():
     groups = [f"g{i}" for i in range(200)]
     alone, rule = split_of_groups(groups, [""] * 200, [f"caption {i}" for i in range(200)], 0.1, 0.2)
-    assert alone == split_of_queries(groups, [""] * 200, groups, 0.1, 0.2)[0] and "share" not in rule
-    paired, rule = split_of_groups(groups, [""] * 200, [f"caption {i // 2}" for i in range(200)], 0.1, 0.2)
+    assert alone == split_of_queries(groups, [""] * 200, groups, [""] * 200, 0.1, 0.2)[0] and "share" not in rule
+    shared = [f"caption {i // 2}" for i in range(200)]
+    paired, rule = split_of_groups(groups, [""] * 200, shared, 0.1, 0.2)
+    assert paired == split_of_queries(groups, [""] * 200, groups, shared, 0.1, 0.2)[0], "the same for images alone"
     assert all(paired[f"g{i}"] == paired[f"g{i + 1}"] for i in range(0, 200, 2)) and "share a caption" in rule

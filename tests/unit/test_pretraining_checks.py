@@ -87,8 +87,9 @@ A, B = {"vendor": ["a"]}, {"vendor": ["b"]}
     [
         ({}, {}),
         ({"caption": "a {label}"}, {}),
-        ({"test_fraction": 0.4, "split_column": "split"}, {"split_column": "split"}),
+        ({"split_column": "split"}, {"split_column": "split", "label_column": None}),
         ({"test_fraction": 0.4, "query_where": A, "corpus_where": A}, {"corpus_where": B}),
+        ({"test_fraction": 0.4, "task": "text_to_image", "corpus_where": A}, {"corpus_where": B}),
         ({"test_fraction": 0.4, "csv": "other.csv"}, {}),
     ],
 )
@@ -104,6 +105,8 @@ def test_folders_whose_test_may_be_left_out_are_fine(configured, folder, tmp_pat
         ({"test_fraction": 0.4}, {}, r"list the same images, and the first tests on a share of 0\.4 .* than 0\.3"),
         ({"label_column": "vendor"}, {}, r"differ in `label_column`, .* Make it equal"),
         ({"split_column": "split"}, {}, r"differ in `split_column`"),
+        ({"split_column": "split", "test_fraction": 0.4}, {"split_column": "split"}, r"Make `test_fraction` equal"),
+        ({"task": "image_to_text", "caption": "a {label}"}, {}, r"differ in `caption`"),
         ({"test_fraction": 0.4, "query_where": A}, {"corpus_where": B}, r"list the same images"),
         ({"test_fraction": 0.4, "query_where": A, "corpus_where": A}, {"corpus_where": A}, r"list the same images"),
         (
