@@ -11,7 +11,7 @@ from smec.datasets import reading
 from smec.datasets.glyph_drawing import FONTS, characters, drawing, font_folder, font_of
 from smec.datasets.glyphs import GlyphsSettings, select
 from smec.errors import SmecError
-from tests.unit.test_image_folder import judged, prepared
+from tests.image_sets import judged, prepared
 
 
 @pytest.fixture(scope="module")

@@ -8,19 +8,12 @@ from smec import datasets
 from smec.datasets.image_faults import Faults
 from smec.datasets.label_folders import labelled_images, walk
 from smec.errors import SmecError
-from tests.tiny_clip import picture
-from tests.unit.test_image_folder import LABELS, judged, prepared
+from tests.image_sets import LABELS, judged, label_folders, prepared
 
 
 @pytest.fixture
 def images(tmp_path):
-    """A folder per label, two images each."""
-    for seed, label in enumerate(LABELS):
-        for view in range(2):
-            file = tmp_path / "images" / label / f"{view}.png"
-            file.parent.mkdir(parents=True, exist_ok=True)
-            file.write_bytes(picture(seed, (8, 8)))
-    return tmp_path / "images"
+    return label_folders(tmp_path / "images")
 
 
 def settings_of(images):

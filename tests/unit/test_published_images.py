@@ -5,8 +5,8 @@ import pytest
 from smec import datasets
 from smec.datasets import reading
 from smec.errors import SmecError
+from tests.image_sets import judged, prepared
 from tests.tiny_clip import picture
-from tests.unit.test_image_folder import judged, prepared
 
 
 @pytest.fixture
