@@ -6,6 +6,8 @@ import json
 import numpy as np
 from PIL import Image
 
+from smec import backbones
+
 WIDTH = 16
 ARCHITECTURE = {
     "embed_dim": WIDTH,
@@ -38,3 +40,17 @@ def picture(seed=0, size=(40, 48), form="PNG"):
     with io.BytesIO() as stream:
         Image.fromarray(pixels).save(stream, form)
         return stream.getvalue()
+
+
+def settings_of(folder, **values):
+    return backbones.parse({"kind": "open_clip", "model": str(folder), "dim": WIDTH, "batch_size": 4, **values})
+
+
+def register(monkeypatch, folder, architecture):
+    """Let open_clip ship one architecture, Tiny-16."""
+    import open_clip
+
+    (folder / "Tiny-16.json").write_text(json.dumps(architecture))
+    monkeypatch.setattr(open_clip.factory, "_MODEL_CONFIGS", {"Tiny-16": architecture})
+    for module in ("open_clip_files", "open_clip_models"):
+        monkeypatch.setattr(f"smec.backbones.{module}.architectures", lambda: {"Tiny-16": folder / "Tiny-16.json"})

@@ -1,8 +1,6 @@
-"""The open_clip backbone, on a tiny model with random weights."""
+"""The open_clip backbone, on a tiny model with random weights: its vectors, their keys and the images."""
 
 import io
-import json
-import re
 import subprocess
 import sys
 
@@ -17,11 +15,7 @@ from smec.datasets.images import file_table, inspect, stored_table
 from smec.embedding import embed, expected_key
 from smec.errors import SmecError
 from smec.store import EmbeddingStore
-from tests.tiny_clip import ARCHITECTURE, WEIGHTS, WIDTH, picture, save
-
-COUNT = 11
-TEXTS = [f"drawing number {i}" for i in range(COUNT)]
-COMMIT = "1110a243fdf4706b3f48f1d95db1a4f5529b4d41"
+from tests.tiny_clip import WEIGHTS, picture, save, settings_of
 
 
 @pytest.fixture(scope="module")
@@ -29,8 +23,10 @@ def tiny(tmp_path_factory):
     return save(tmp_path_factory.mktemp("clip") / "model")
 
 
-def settings(folder, **values):
-    return backbones.parse({"kind": "open_clip", "model": str(folder), "dim": WIDTH, "batch_size": 4, **values})
+COUNT = 11
+
+
+TEXTS = [f"drawing number {i}" for i in range(COUNT)]
 
 
 class TinySettings(DatasetSettings):
@@ -75,15 +71,15 @@ def plain(folder, root):
 def test_both_sides_equal_the_library_at_unit_length(tiny, data, tmp_path, workers):
     folder, root = data
     for role in ("corpus", "queries"):
-        embed(folder, settings(tiny, workers=workers, device="cpu"), role, tmp_path / role, shard_rows=6)
+        embed(folder, settings_of(tiny, workers=workers, device="cpu"), role, tmp_path / role, shard_rows=6)
     images, texts = plain(tiny, root)
-    key = expected_key(folder, settings(tiny), "corpus")
+    key = expected_key(folder, settings_of(tiny), "corpus")
     np.testing.assert_allclose(EmbeddingStore.open(tmp_path / "corpus", key)[:], images, atol=1e-6)
     np.testing.assert_allclose(EmbeddingStore.open(tmp_path / "queries")[:], texts, atol=1e-6)
 
 
 def test_the_prompt_goes_before_texts(tiny):
-    model = backbones.load(settings(tiny, query_prompt="a photo of ", device="cpu"))
+    model = backbones.load(settings_of(tiny, query_prompt="a photo of ", device="cpu"))
     prompted = model.encode(["a photo of x"], "corpus")
     np.testing.assert_allclose(model.encode(["x"], "queries"), prompted, atol=1e-6)
     assert expected_role_key(tiny, "corpus") == expected_role_key(tiny, "corpus", query_prompt="a photo of ")
@@ -91,11 +87,11 @@ def test_the_prompt_goes_before_texts(tiny):
 
 
 def expected_role_key(folder, role, **values):
-    return settings(folder, **values).declared(role)
+    return settings_of(folder, **values).declared(role)
 
 
 def test_bfloat16_is_near_and_has_a_key_of_its_own(tiny):
-    exact, rough = (backbones.load(settings(tiny, precision=p, device="cpu")) for p in ("float32", "bfloat16"))
+    exact, rough = (backbones.load(settings_of(tiny, precision=p, device="cpu")) for p in ("float32", "bfloat16"))
     assert (exact.encode(TEXTS, "corpus") * rough.encode(TEXTS, "corpus")).sum(axis=1).min() > 0.99
     assert exact.identity["weights"] == rough.identity["weights"] and exact.identity != rough.identity
 
@@ -115,19 +111,9 @@ def test_the_precision_is_the_one_asked_for_or_the_one_of_the_device(asked, devi
 
 def test_the_key_follows_the_weights(tiny, tmp_path):
     other = save(tmp_path / "other", seed=1)
-    found = [backbones.load(settings(folder, device="cpu")).identity["weights"] for folder in (tiny, other)]
+    found = [backbones.load(settings_of(folder, device="cpu")).identity["weights"] for folder in (tiny, other)]
     assert found[0] != found[1]
-    assert settings(tiny).files() == (tiny / "open_clip_config.json", tiny / WEIGHTS)
-
-
-def register(monkeypatch, folder, architecture):
-    """Let open_clip ship one architecture, Tiny-16."""
-    import open_clip
-
-    (folder / "Tiny-16.json").write_text(json.dumps(architecture))
-    monkeypatch.setattr(open_clip.factory, "_MODEL_CONFIGS", {"Tiny-16": architecture})
-    for module in ("open_clip_files", "open_clip_models"):
-        monkeypatch.setattr(f"smec.backbones.{module}.architectures", lambda: {"Tiny-16": folder / "Tiny-16.json"})
+    assert settings_of(tiny).files() == (tiny / "open_clip_config.json", tiny / WEIGHTS)
 
 
 @pytest.mark.parametrize("workers", [0, 2])
@@ -138,7 +124,7 @@ def test_a_broken_image_is_named(tiny, data, tmp_path, workers):
     split = dict(zip(ids, ("train", "validation", "test"), strict=True))
     write(Dataset("t", images, images, qrels_table(ids, ids, [1] * 3), split, ""), TinySettings(), tmp_path / "data")
     with pytest.raises(SmecError, match=r"The image b cannot be decoded \(.*truncated.*\)\. Replace") as fault:
-        embed(tmp_path / "data", settings(tiny, workers=workers, device="cpu"), "corpus", tmp_path / "store")
+        embed(tmp_path / "data", settings_of(tiny, workers=workers, device="cpu"), "corpus", tmp_path / "store")
     assert "\n" not in str(fault.value)
 
 
@@ -152,241 +138,7 @@ def test_an_image_that_changed_is_named(tiny, data, tmp_path):
     write(dataset, TinySettings(), tmp_path / "data")
     (tmp_path / "x.png").write_bytes(picture(1))
     with pytest.raises(SmecError, match=r"x\.png has changed since"):
-        embed(tmp_path / "data", settings(tiny, workers=1, device="cpu"), "corpus", tmp_path / "store")
-
-
-def test_weights_of_another_architecture_are_told_by_their_header(tiny, tmp_path, monkeypatch):
-    """Before any job, without torch: the plan asks `missing`, the configuration `check`."""
-    other = save(tmp_path / "wide", width=48)
-    (other / "open_clip_config.json").write_text((tiny / "open_clip_config.json").read_text())
-    told = (
-        r"wide.open_clip_model\.safetensors are of another architecture than '.*wide': visual\.conv1\.weight is "
-        r"\(48, 3, 16, 16\), wanted \(32, 3, 16, 16\); visual\.proj is .* Correct `model`"
-    )
-    assert re.search(told, settings(other).missing())
-    with pytest.raises(SmecError, match=told):
-        backbones.load(settings(other, device="cpu"))
-    register(monkeypatch, tmp_path, json.loads((tiny / "open_clip_config.json").read_text())["model_cfg"])
-    assert settings("Tiny-16", checkpoint=tiny / WEIGHTS).missing() is None
-    with pytest.raises(SmecError, match=r"architecture than 'Tiny-16': visual\.conv1\.weight is"):
-        settings("Tiny-16", checkpoint=other / WEIGHTS).check()
-
-
-def test_what_the_header_does_not_tell_is_told_by_the_job(tiny, tmp_path):
-    deeper = save(tmp_path / "deeper", layers=2)
-    (deeper / "open_clip_config.json").write_text((tiny / "open_clip_config.json").read_text())
-    assert settings(deeper).missing() is None
-    with pytest.raises(SmecError, match=r"architecture than .*resblocks\.1\..* has no place; .*\(12 differences\)"):
-        backbones.load(settings(deeper, device="cpu"))
-
-
-def test_the_header_agrees_with_what_open_clip_builds(tiny):
-    from safetensors.torch import load_file
-
-    from smec.backbones.clip_header import shapes
-
-    assert shapes(tiny / WEIGHTS) == {name: tuple(each.shape) for name, each in load_file(tiny / WEIGHTS).items()}
-
-
-@pytest.mark.parametrize("content", [b"", b"version https://git-lfs.github.com/spec/v1", b"\x02" + b"\0" * 7 + b"[]"])
-def test_a_damaged_header_has_no_shapes(tmp_path, content):
-    from smec.backbones.clip_header import shapes
-
-    (tmp_path / WEIGHTS).write_bytes(content)
-    assert shapes(tmp_path / WEIGHTS) == {}
-
-
-@pytest.fixture
-def edited(tiny, tmp_path):
-    """A copy of the model whose configuration is replaced."""
-
-    def written(text):
-        (tmp_path / WEIGHTS).write_bytes((tiny / WEIGHTS).read_bytes())
-        (tmp_path / "open_clip_config.json").write_text(text if isinstance(text, str) else json.dumps(text))
-        return tmp_path
-
-    return written
-
-
-def towers(**vision):
-    return ARCHITECTURE | {"vision_cfg": ARCHITECTURE["vision_cfg"] | vision}
-
-
-@pytest.mark.parametrize(
-    ("content", "told"),
-    [
-        (
-            {"model_cfg": towers(layerz=2)},
-            r"does not know the key 'layerz' in model_cfg\.vision_cfg of .*open_clip_config\.json\. Did .* 'layers'",
-        ),
-        ({"model_cfg": ["ViT-B-32"]}, r"open_clip_config\.json has no 'model_cfg' that is a mapping"),
-        ([], r"open_clip_config\.json has no 'model_cfg' that is a mapping"),
-        ({"model_cfg": {"embed_dim": WIDTH}}, r"open_clip_config\.json has no 'vision_cfg' that is a mapping"),
-        ("{", r"open_clip_config\.json is not valid JSON \(.*\)\. Correct it\.$"),
-    ],
-)
-def test_faults_of_the_configuration_of_a_folder_name_the_file(edited, content, told):
-    folder = edited(content)
-    assert re.search(told, settings(folder).missing())
-    with pytest.raises(SmecError, match=told):
-        backbones.load(settings(folder, device="cpu"))
-
-
-def test_an_architecture_that_open_clip_cannot_build_names_the_file(edited):
-    """Its keys are known, and the sizes do not fit each other: 32 is no multiple of 5 heads of 6."""
-    folder = edited({"model_cfg": towers(head_width=6)})
-    with pytest.raises(SmecError, match=r"cannot build the model of .*open_clip_config\.json: .* Correct it\.$"):
-        backbones.load(settings(folder, device="cpu"))
-
-
-def test_all_architectures_of_the_library_pass_as_configurations():
-    from smec.backbones.clip_architecture import model_config
-    from smec.backbones.open_clip_models import architectures
-
-    known = architectures()
-    assert len(known) > 100
-    for file in known.values():
-        assert model_config({"model_cfg": json.loads(file.read_text())}, file)
-
-
-def test_missing_and_damaged_files(tiny, tmp_path):
-    with pytest.raises(SmecError, match=r"folder .*nowhere of the backbone does not exist"):
-        settings(tmp_path / "nowhere").check()
-    (tmp_path / "empty").mkdir()
-    with pytest.raises(SmecError, match=r"open_clip_config\.json is missing"):
-        settings(tmp_path / "empty").check()
-    (tmp_path / "empty" / "open_clip_config.json").write_text((tiny / "open_clip_config.json").read_text())
-    with pytest.raises(SmecError, match=r"holds none of open_clip_model\.safetensors"):
-        settings(tmp_path / "empty").check()
-    (tmp_path / "empty" / WEIGHTS).write_bytes((tiny / WEIGHTS).read_bytes()[:-9])
-    with pytest.raises(SmecError, match=r"could not be loaded from .*Are its files whole"):
-        backbones.load(settings(tmp_path / "empty", device="cpu"))
-    with pytest.raises(SmecError, match=r"gives vectors of 16 dimensions, but the backbone says 32. Set dim: 16"):
-        settings(tiny, dim=32).check()
-    with pytest.raises(SmecError, match=r"gone\.safetensors does not exist"):
-        settings("ViT-B-32", dim=512, checkpoint=tmp_path / "gone.safetensors").check()
-
-
-@pytest.mark.parametrize(
-    ("values", "told"),
-    [
-        (
-            {"model": "ViT-B-23", "pretrained": "openai"},
-            r"open_clip has no model 'ViT-B-23'\. Did you mean 'ViT-B-32'\?",
-        ),
-        ({"model": "ViT-B/32", "pretrained": "openai"}, r"Did you mean 'ViT-B-32'\?"),
-        ({"model": "ViT-B-32", "pretrained": "openai", "dim": 768}, r"gives vectors of 512 .* Set dim: 512"),
-        ({"model": "vit-b-32", "pretrained": "openai"}, r"Did you mean 'ViT-B-32'\?"),
-        ({"model": "SigLIP", "pretrained": "webli"}, r"with it: ViT-B-16-SigLIP, .* and \d+ others\. A hub id begins"),
-        ({"model": "ViT-B-32"}, r"needs either `pretrained` or `checkpoint`"),
-        (
-            {"model": "models/mine"},
-            r"'models/mine' is no name .*a folder is written as '\./models/mine', .*'hf-hub:models/mine' with `rev",
-        ),
-        ({"model": "results/models/x"}, r"a folder is written as '\./results/models/x'$"),
-        ({"model": "ViT-B-32", "pretrained": "openai", "checkpoint": "x.safetensors"}, r"needs either"),
-        ({"model": "ViT-B-32", "checkpoint": "x.pt"}, r"x\.pt is not a \.safetensors file"),
-        ({"model": "./folder", "pretrained": "openai"}, r"brings its weights"),
-        ({"model": "./folder", "revision": COMMIT}, r"leave `revision` out: the weights are local files"),
-        ({"model": "ViT-B-32", "checkpoint": "x.safetensors", "revision": COMMIT}, r"leave `revision` out"),
-        ({"model": "hf-hub:laion/x"}, r"`revision` must be the full commit hash"),
-        ({"model": "hf-hub:laion/x", "revision": "main"}, r"`revision` must be the full commit hash .* got 'main'"),
-    ],
-)
-def test_faults_of_the_settings_are_told_without_loading(values, told):
-    with pytest.raises(SmecError, match=told):
-        backbones.parse({"kind": "open_clip", "dim": 512, **values})
-
-
-def test_a_folder_that_is_there_is_told_from_a_name(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "mine").mkdir()
-    with pytest.raises(SmecError, match=r"'mine' is no name of an architecture; a folder is written as '\./mine'$"):
-        settings("mine")
-
-
-def test_unknown_and_unfitting_tags():
-    for tag, told in (
-        (
-            "laion2b_s34b_b79",
-            r"no weights 'laion2b_s34b_b79' for the model 'ViT-B-32'\. Did you mean 'laion2b_s34b_b79k'",
-        ),
-        ("openai", r"trained with QuickGELU, which the model 'ViT-B-32' does not have\. Set model: ViT-B-32-quickgelu"),
-    ):
-        named = settings("ViT-B-32", dim=512, pretrained=tag)
-        assert re.search(told, named.missing()), "a plan tells it, and so does a job before it looks for files"
-        for used in (named.check, lambda named=named: backbones.load(named)):
-            with pytest.raises(SmecError, match=told):
-                used()
-
-
-def test_a_known_tag_is_fine_and_needs_no_network():
-    assert settings("ViT-B-32", dim=512, pretrained="laion2b_s34b_b79k").missing() is None
-
-
-def test_a_revision_of_weights_that_are_not_on_the_hub_is_told(monkeypatch):
-    monkeypatch.setattr("open_clip.pretrained.get_pretrained_cfg", lambda model, tag: {"url": "https://nowhere/x.pt"})
-    named = settings("ViT-B-32", dim=512, pretrained="elsewhere", revision=COMMIT)
-    told = (
-        rf"weights 'elsewhere' of the model 'ViT-B-32' do not come from the hub, so the revision {COMMIT} .*Leave `rev"
-    )
-    assert re.search(told, named.missing())
-    with pytest.raises(SmecError, match=told):
-        backbones.load(named)
-    assert settings("ViT-B-32", dim=512, pretrained="elsewhere").missing() is None
-
-
-TOKENIZER = "nobody/tiny-tokenizer"
-
-
-def with_hub_tokenizer(folder):
-    """The configuration of the tiny model with a tokenizer as SigLIP's: on the hub."""
-    content = json.loads((folder / "open_clip_config.json").read_text())
-    content["model_cfg"]["text_cfg"]["hf_tokenizer_name"] = TOKENIZER
-    return content
-
-
-def test_a_tokenizer_that_is_missing_is_told_apart_from_the_weights(tiny, tmp_path, monkeypatch):
-    content = with_hub_tokenizer(tiny)
-    register(monkeypatch, tmp_path, content["model_cfg"])
-    with pytest.raises(
-        SmecError,
-        match=rf"The tokenizer '{TOKENIZER}' of the model 'Tiny-16' could not be loaded: .* Its weights are not at "
-        rf"fault: .*`hf download {TOKENIZER}`, and set HF_HOME",
-    ):
-        backbones.load(settings("Tiny-16", checkpoint=tiny / WEIGHTS, device="cpu"))
-    own = tmp_path / "own"
-    own.mkdir()
-    (own / "open_clip_config.json").write_text(json.dumps(content))
-    (own / WEIGHTS).write_bytes((tiny / WEIGHTS).read_bytes())
-    with pytest.raises(
-        SmecError, match=r"The tokenizer of the model '.*own' could not be loaded: .*tokenizer\.json, be"
-    ):
-        backbones.load(settings(own, device="cpu"))
-
-
-def test_the_key_names_a_tokenizer_of_the_hub(tiny, tmp_path, monkeypatch):
-    register(monkeypatch, tmp_path, with_hub_tokenizer(tiny)["model_cfg"])
-    monkeypatch.setattr("open_clip.get_tokenizer", lambda name: str.split)
-    named = backbones.load(settings("Tiny-16", checkpoint=tiny / WEIGHTS, device="cpu"))
-    assert named.identity["tokenizer"] == TOKENIZER
-    assert "tokenizer" not in backbones.load(settings(tiny, device="cpu")).identity
-
-
-def test_an_unreachable_hub_says_what_to_do(monkeypatch):
-    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
-    named = settings("ViT-B-32", dim=512, pretrained="laion2b_s34b_b79k")
-    hub = settings("hf-hub:laion/CLIP-ViT-H-14-laion2B-s32B-b79K", dim=1024, revision=COMMIT)
-    for asked in (named, hub):
-        with pytest.raises(SmecError, match=r"could not be downloaded: .*give its folder as `model`"):
-            backbones.load(asked)
-
-
-def test_a_checkpoint_of_a_named_architecture_is_loaded(tiny, tmp_path, monkeypatch):
-    register(monkeypatch, tmp_path, json.loads((tiny / "open_clip_config.json").read_text())["model_cfg"])
-    named = backbones.load(settings("Tiny-16", checkpoint=tiny / WEIGHTS, device="cpu"))
-    folder = backbones.load(settings(tiny, device="cpu"))
-    np.testing.assert_allclose(named.encode(TEXTS, "corpus"), folder.encode(TEXTS, "corpus"), atol=1e-6)
+        embed(tmp_path / "data", settings_of(tiny, workers=1, device="cpu"), "corpus", tmp_path / "store")
 
 
 def test_the_settings_import_neither_open_clip_nor_torch():
@@ -403,7 +155,7 @@ def test_images_of_any_mode_are_read(tiny):
     from smec.datasets.images import Image
     from smec.image_batches import image_batches
 
-    model = backbones.load(settings(tiny, device="cpu"))
+    model = backbones.load(settings_of(tiny, device="cpu"))
     for mode in ("1", "L", "P", "RGBA", "CMYK", "I;16"):
         with io.BytesIO() as stream:
             Pillow.new(mode, (20, 30)).save(stream, "TIFF")
